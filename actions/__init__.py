@@ -1,0 +1,1 @@
+"""Exception detectors, cases, corrective actions, outbox and audit."""

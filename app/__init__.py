@@ -1,0 +1,1 @@
+"""The desk, the engine, the command line and the supervisor: everything that runs."""

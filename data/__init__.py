@@ -1,0 +1,1 @@
+"""The ground floor: records, events, fold, facts, store, settings, clock and errors."""

@@ -1,0 +1,29 @@
+"""Reference values that a fold reads beside its entity's events: costs by effective date."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from data.events import Cost
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Costs of items, in the order in which they took effect."""
+
+    costs: Mapping[str, Sequence[Cost]] = field(default_factory=dict)
+
+    def unit_cost(self, sku: str, on: date) -> Decimal | None:
+        """Give the unit cost in force on a day; None where none is known.
+
+        A day before the first known cost takes that first one: *current cost used for history*.
+        """
+        costs = self.costs.get(sku)
+        if not costs:
+            return None
+        position = bisect_right(costs, on, key=lambda cost: cost.effective_from)
+        return costs[max(position - 1, 0)].unit_cost

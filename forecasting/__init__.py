@@ -1,0 +1,1 @@
+"""Demand distribution, stockout probability and replenishment."""

@@ -1,0 +1,1 @@
+"""One folder per system that Fillwell reads from and writes to."""

@@ -1,0 +1,1 @@
+"""The metric registry: facts in, figures out."""

@@ -1,0 +1,1 @@
+"""A merchant's remote systems, simulated, over HTTP."""
