@@ -1,0 +1,31 @@
+"""What every test shares: nothing is skipped in silence, nothing touches a user's own store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REQUIRE_ALL = os.environ.get("FILLWELL_REQUIRE_ALL") == "1"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Where everything must run, a skip is a failure that says what was missing."""
+    report = yield
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although FILLWELL_REQUIRE_ALL=1: {call.excinfo}"
+    return report
+
+
+@pytest.fixture
+def datasets() -> Path:
+    """The folder of real data sets, or a skip that says how to get it."""
+    folder = os.environ.get("FILLWELL_DATASETS")
+    if not folder:
+        pytest.skip("set FILLWELL_DATASETS to the folder that holds online_retail/, dataco/, …")
+    return Path(folder)
