@@ -39,9 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     os.environ.setdefault("POLARS_MAX_THREADS", str(os.cpu_count() or 1))
     command = get_command(program)
     try:
-        code = command.main(
-            args=list(argv) if argv is not None else None, prog_name="fillwell", standalone_mode=False
-        )
+        code = command.main(args=list(argv) if argv is not None else None, prog_name="fillwell", standalone_mode=False)
     except FillwellError as error:
         sys.stderr.write(f"fillwell: {error}\n")
         sys.exit(1)

@@ -61,9 +61,7 @@ def module(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", name, *arguments]
 
 
-def supervise(
-    children: Sequence[Child], *, on_start: Callable[[], None], on_beat: Callable[[], None]
-) -> None:
+def supervise(children: Sequence[Child], *, on_start: Callable[[], None], on_beat: Callable[[], None]) -> None:
     """Run until interrupted: start every child, start again what ends, and end all of them at the end.
 
     Raises:

@@ -42,9 +42,7 @@ def replace_json(file: Path, value: dict[str, object]) -> None:
         new.write_text(json.dumps(value))
         new.replace(file)
     except OSError as error:
-        raise StoreError(
-            f"cannot write {file}: {error.strerror}; free some space or make it writable"
-        ) from error
+        raise StoreError(f"cannot write {file}: {error.strerror}; free some space or make it writable") from error
 
 
 def read_json(file: Path) -> dict[str, object] | None:

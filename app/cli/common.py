@@ -38,14 +38,14 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 def settings() -> Settings:
     """Read the settings from this process's environment."""
-    from data.settings import read_settings  # noqa: PLC0415 -- a command imports what it needs
+    from data.settings import read_settings
 
     return read_settings(os.environ)
 
 
 def open_workspace(name: str, *, create: bool = False) -> Store:
     """Open a workspace of this user."""
-    from data.store import open_store  # noqa: PLC0415 -- a command imports what it needs
+    from data.store import open_store
 
     return open_store(settings(), name, create=create)
 
@@ -125,16 +125,17 @@ def _cell(value: object) -> object:
 
 
 def _shown(value: object) -> str:
-    if value is None:
-        return "—"
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S%z").replace("+0000", "Z")
-    if isinstance(value, float):
-        return f"{value:,.4f}"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, list | dict):
-        return json.dumps(value, default=_plain, ensure_ascii=False)
+    match value:
+        case None:
+            return "—"
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return value.strftime("%Y-%m-%d %H:%M:%S%z").replace("+0000", "Z")
+        case float():
+            return f"{value:,.4f}"
+        case int():
+            return f"{value:,}"
+        case list() | dict():
+            return json.dumps(value, default=_plain, ensure_ascii=False)
     return str(value).replace("\n", " ")

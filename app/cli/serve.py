@@ -25,10 +25,10 @@ def start(
     browser: Annotated[bool, typer.Option(help="Open a browser (only from a terminal).")] = True,
 ) -> None:
     """Serve the desk in the foreground until Ctrl-C; PORT and FILLWELL_HOST say where."""
-    from app.demo.shop import SEED  # noqa: PLC0415 -- a command imports what it needs
-    from app.processes import Child, free_port, module, require_free, supervise  # noqa: PLC0415
-    from app.progress import Progress, read_progress, write_progress  # noqa: PLC0415
-    from data.errors import ConfigError  # noqa: PLC0415
+    from app.demo.shop import SEED
+    from app.processes import Child, free_port, module, require_free, supervise
+    from app.progress import Progress, read_progress, write_progress
+    from data.errors import ConfigError
 
     if role not in ("all", "desk", "engine"):
         raise ConfigError(f"--role {role!r}: give all, desk or engine")
@@ -41,20 +41,14 @@ def start(
     if workspace == "demo" and role != "desk":
         env["FILLWELL_SANDBOX_PORT"] = env.get("FILLWELL_SANDBOX_PORT") or str(free_port())
         cache = chosen.home / "cache"
-        command = module(
-            "sandbox", "--port", env["FILLWELL_SANDBOX_PORT"], "--seed", str(SEED), "--cache", str(cache)
-        )
+        command = module("sandbox", "--port", env["FILLWELL_SANDBOX_PORT"], "--seed", str(SEED), "--cache", str(cache))
         children.append(Child("sandbox", command, env, logs / "sandbox.log"))
     if role != "desk":
         env["FILLWELL_ENGINE_PORT"] = str(_engine_port(chosen.engine_port))
-        children.append(
-            Child("engine", module("app.engine", "--workspace", workspace), env, logs / "engine.log")
-        )
+        children.append(Child("engine", module("app.engine", "--workspace", workspace), env, logs / "engine.log"))
     if role != "engine":
         require_free(chosen.host, chosen.port, "PORT")
-        children.append(
-            Child("desk", module("app.desk.serve", "--workspace", workspace), env, logs / "desk.log")
-        )
+        children.append(Child("desk", module("app.desk.serve", "--workspace", workspace), env, logs / "desk.log"))
     url = f"http://{chosen.host}:{chosen.port}"
     folder.mkdir(parents=True, exist_ok=True)
     write_progress(folder, Progress("starting", 0, 0, ready=False))
@@ -84,18 +78,18 @@ def refuse_open_door(host: str) -> None:
     Raises:
         ConfigError: the host is not a loopback address.
     """
-    from data.errors import ConfigError  # noqa: PLC0415
+    from data.errors import ConfigError
 
     if host not in ("127.0.0.1", "::1", "localhost"):
         raise ConfigError(
-            f"FILLWELL_HOST={host!r} would let anybody on the network act as admin, because no authentication is set up; "
-            "use 127.0.0.1, and a proxy that signs people in for others"
+            f"FILLWELL_HOST={host!r} would let anybody on the network act as admin, because no authentication is "
+            "set up; use 127.0.0.1, and a proxy that signs people in for others"
         )
 
 
 def _engine_port(wanted: int) -> int:
-    from app.processes import free_port, require_free  # noqa: PLC0415
-    from data.errors import ConfigError  # noqa: PLC0415
+    from app.processes import free_port, require_free
+    from data.errors import ConfigError
 
     try:
         require_free("127.0.0.1", wanted, "FILLWELL_ENGINE_PORT")

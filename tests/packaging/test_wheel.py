@@ -28,9 +28,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_exactly_the_packages_that_git_holds(wheel: Path) -> None:
     shipped = {n for n in zipfile.ZipFile(wheel).namelist() if not n.split("/")[0].endswith(".dist-info")}
-    tracked = subprocess.run(
-        ["git", "ls-files", *PACKAGES], cwd=ROOT, check=True, capture_output=True, text=True
-    )
+    tracked = subprocess.run(["git", "ls-files", *PACKAGES], cwd=ROOT, check=True, capture_output=True, text=True)
     assert shipped == set(tracked.stdout.split())
 
 
@@ -75,14 +73,9 @@ def test_every_pin_is_the_same_wherever_it_is_pinned() -> None:
 
 def test_git_does_not_ignore_any_part_of_a_package() -> None:
     files = [
-        str(f.relative_to(ROOT))
-        for p in PACKAGES
-        for f in (ROOT / p).rglob("*")
-        if f.is_file() and f.suffix != ".pyc"
+        str(f.relative_to(ROOT)) for p in PACKAGES for f in (ROOT / p).rglob("*") if f.is_file() and f.suffix != ".pyc"
     ]
-    ignored = subprocess.run(
-        ["git", "check-ignore", *files], cwd=ROOT, check=False, capture_output=True, text=True
-    )
+    ignored = subprocess.run(["git", "check-ignore", *files], cwd=ROOT, check=False, capture_output=True, text=True)
     assert ignored.stdout.split() == []
 
 
@@ -114,9 +107,7 @@ def test_the_installed_wheel_runs_from_a_folder_full_of_strangers(wheel: Path, t
     )
     assert "operations desk" in program.stdout
     where = [str(python), "-P", "-c", "import metrics, app; print(metrics.__file__, app.__file__)"]
-    found = subprocess.run(
-        where, cwd=strangers, env=env, check=True, capture_output=True, text=True
-    ).stdout.split()
+    found = subprocess.run(where, cwd=strangers, env=env, check=True, capture_output=True, text=True).stdout.split()
     assert all(str(site) in path for path in found)
 
 
