@@ -127,15 +127,17 @@ def _cell(value: object) -> object:
 def _shown(value: object) -> str:
     match value:
         case None:
-            return "—"
+            text = "—"
         case bool():
-            return "yes" if value else "no"
+            text = "yes" if value else "no"
         case datetime():
-            return value.strftime("%Y-%m-%d %H:%M:%S%z").replace("+0000", "Z")
+            text = value.strftime("%Y-%m-%d %H:%M:%S%z").replace("+0000", "Z")
         case float():
-            return f"{value:,.4f}"
+            text = f"{value:,.4f}"
         case int():
-            return f"{value:,}"
+            text = f"{value:,}"
         case list() | dict():
-            return json.dumps(value, default=_plain, ensure_ascii=False)
-    return str(value).replace("\n", " ")
+            text = json.dumps(value, default=_plain, ensure_ascii=False)
+        case _:
+            text = str(value).replace("\n", " ")
+    return text
