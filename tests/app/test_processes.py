@@ -1,0 +1,93 @@
+"""One command keeps its processes running and ends them together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.processes import Child, free_port, require_free, stop, supervise
+from app.progress import Progress, read_progress, write_progress
+from data.errors import ConfigError, FillwellError, StoreError
+
+
+def a_child(tmp_path: Path, code: str, name: str = "engine") -> Child:
+    return Child(name, [sys.executable, "-c", code], dict(os.environ), tmp_path / "logs" / f"{name}.log")
+
+
+def interrupt_when(condition: Callable[[], bool]) -> threading.Thread:
+    def wait() -> None:
+        deadline = time.monotonic() + 20
+        while not condition() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def test_a_process_that_dies_is_started_again_and_all_end_together(tmp_path: Path) -> None:
+    child = a_child(tmp_path, "import time; time.sleep(60)")
+    killed = []
+
+    def beat() -> None:
+        if child.process is not None and not killed:
+            killed.append(child.process.pid)
+            child.process.kill()
+            child.process.wait()
+
+    thread = interrupt_when(lambda: len(child.starts) == 2)
+    supervise([child], on_start=lambda: None, on_beat=beat)
+    thread.join()
+    assert len(child.starts) == 2
+    assert child.ended
+
+
+def test_a_process_that_cannot_run_is_given_up_with_its_last_words(tmp_path: Path) -> None:
+    child = a_child(tmp_path, "raise SystemExit('the disk is on fire')")
+    with pytest.raises(FillwellError, match="the disk is on fire"):
+        supervise([child], on_start=lambda: None, on_beat=lambda: None)
+
+
+def test_a_process_that_ignores_the_request_to_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.processes.GRACE_SECONDS", 0.3)
+    deaf = a_child(
+        tmp_path,
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)",
+    )
+    deaf.start()
+    while b"up" not in deaf.log.read_bytes():
+        time.sleep(0.02)
+    stop([deaf])
+    assert deaf.ended
+
+
+def test_a_taken_port_is_said_before_anything_starts() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(ConfigError, match="set PORT="):
+            require_free("127.0.0.1", taken.getsockname()[1], "PORT")
+
+
+def test_a_free_port_is_free() -> None:
+    require_free("127.0.0.1", free_port(), "PORT")
+
+
+def test_progress_is_read_back_whole_or_not_at_all(tmp_path: Path) -> None:
+    assert read_progress(tmp_path) is None
+    write_progress(tmp_path, Progress("reading orders", 5, 10, ready=False))
+    assert read_progress(tmp_path) == Progress("reading orders", 5, 10, ready=False)
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot write"):
+        write_progress(tmp_path / "absent", Progress("x", 0, 0, ready=False))
