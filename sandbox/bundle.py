@@ -49,9 +49,7 @@ def main() -> None:
     folder = os.environ.get("FILLWELL_DATASETS")
     if folder is None:
         sys.exit("FILLWELL_DATASETS does not name the folder of the datasets")
-    bundled(pl.read_parquet(Path(folder) / SOURCE)).write_parquet(
-        BUNDLED, compression="zstd", compression_level=19
-    )
+    bundled(pl.read_parquet(Path(folder) / SOURCE)).write_parquet(BUNDLED, compression="zstd", compression_level=19)
 
 
 if __name__ == "__main__":

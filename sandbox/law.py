@@ -29,7 +29,7 @@ class ChannelLaw:
 
     per_day: float
     lines_per_order: list[int]
-    buyers: list[int]  #: places in the list of real orders
+    buyers: list[tuple[int | None, str]]  #: customer and country
     sku: list[int]
     quantity: list[int]
     mills: list[int]
@@ -40,8 +40,8 @@ class PlaceLaw:
     """Compound Poisson demand of one SKU at one location."""
 
     lines_per_day: float
-    quantity: Ints
-    weight: Floats
+    quantity: list[int]
+    weight: list[float]  #: adds up to one
 
 
 @dataclass
@@ -50,8 +50,8 @@ class Law:
 
     channels: dict[str, ChannelLaw]
     places: list[PlaceLaw | None]
-    mean: Floats  #: units a day, by place
-    spread: Floats  #: squared units a day, by place
+    mean: list[float]  #: units a day, by place
+    spread: list[float]  #: squared units a day, by place
 
 
 def draw_delay(rng: Random) -> int:
@@ -101,17 +101,17 @@ def make_law(real: Real, catalog: Catalog, sold: SoldLines, end: int) -> Law:
     """Take the law from the last 91 days of real sales."""
     recent = sold.at > end - LAW_DAYS * DAY
     channels = {
-        name: _channel_law(sold, recent & (sold.channel == number)) for number, name in enumerate(CHANNELS)
+        name: _channel_law(real, sold, recent & (sold.channel == number)) for number, name in enumerate(CHANNELS)
     }
     return Law(channels, *_place_laws(sold, recent, catalog))
 
 
-def _channel_law(sold: SoldLines, chosen: npt.NDArray[np.bool_]) -> ChannelLaw:
+def _channel_law(real: Real, sold: SoldLines, chosen: npt.NDArray[np.bool_]) -> ChannelLaw:
     orders, counts = np.unique(sold.order[chosen], return_counts=True)
     return ChannelLaw(
         per_day=len(orders) / LAW_DAYS,
         lines_per_order=counts.tolist(),
-        buyers=orders.tolist(),
+        buyers=[(real.orders[place].customer, real.orders[place].country) for place in orders.tolist()],
         sku=sold.sku[chosen].tolist(),
         quantity=sold.quantity[chosen].tolist(),
         mills=sold.mills[chosen].tolist(),
@@ -120,7 +120,7 @@ def _channel_law(sold: SoldLines, chosen: npt.NDArray[np.bool_]) -> ChannelLaw:
 
 def _place_laws(
     sold: SoldLines, recent: npt.NDArray[np.bool_], catalog: Catalog
-) -> tuple[list[PlaceLaw | None], Floats, Floats]:
+) -> tuple[list[PlaceLaw | None], list[float], list[float]]:
     own: dict[int, list[int]] = {}
     market: dict[int, list[int]] = {}
     is_market = sold.channel == CHANNELS.index("marketplace")
@@ -142,10 +142,10 @@ def _place_laws(
         if weight.sum() == 0:
             laws.append(None)
             continue
-        laws.append(PlaceLaw(weight.sum() / LAW_DAYS, quantity, weight / weight.sum()))
+        laws.append(PlaceLaw(float(weight.sum()) / LAW_DAYS, quantity.tolist(), (weight / weight.sum()).tolist()))
         mean[number] = (quantity * weight).sum() / LAW_DAYS
         spread[number] = (quantity**2 * weight).sum() / LAW_DAYS
-    return laws, mean, spread
+    return laws, mean.tolist(), spread.tolist()
 
 
 def season_plan(sold: SoldLines, place_count: int, start: int) -> tuple[Floats, Floats]:

@@ -10,9 +10,7 @@ import polars as pl
 
 from sandbox.bundle import BUNDLED
 
-ATTRIBUTION = (
-    "Online Retail, UCI Machine Learning Repository, Daqing Chen, CC BY 4.0, https://doi.org/10.24432/C5BW33"
-)
+ATTRIBUTION = "Online Retail, UCI Machine Learning Repository, Daqing Chen, CC BY 4.0, https://doi.org/10.24432/C5BW33"
 
 
 class Lines(msgspec.Struct):
