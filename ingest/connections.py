@@ -1,0 +1,162 @@
+"""Configured accounts: who is connected, where, and by which reference their secrets are found.
+
+A person writes them into `<workspace>/connections.toml`:
+
+    [storefront]
+    system = "storefront"
+    url = "https://shop.example"
+    token = "env:SHOP_TOKEN"                  # or "file:/run/secrets/shop"
+    webhook_secrets = ["env:SHOP_HOOK"]       # several while a secret is being changed
+    currency = "GBP"
+
+    [warehouse]
+    system = "warehouse"
+    url = "https://wms.example"
+    token = "env:WMS_TOKEN"
+    orders_from = "storefront"                # whose order ids it refers to
+
+Secrets are read when they are used and never stored in a database, a log or an error.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from data.errors import ConfigError
+from ingest.adapter import Adapter
+from ingest.carrier.client import open_carrier
+from ingest.erp.client import open_erp
+from ingest.http import Http, safe_url
+from ingest.rest import RestAdapter
+from ingest.shapes import Context
+from ingest.storefront.client import open_storefront
+from ingest.warehouse.client import open_warehouse
+
+OPENERS: Mapping[str, Callable[[Http, Context], RestAdapter]] = {
+    "storefront": open_storefront,
+    "erp": open_erp,
+    "warehouse": open_warehouse,
+    "carrier": open_carrier,
+}
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One account of one system; secrets by reference (`env:NAME`, `file:PATH`)."""
+
+    system: str
+    url: str
+    token: str
+    name: str = ""
+    webhook_secrets: tuple[str, ...] = ()
+    orders_from: str = ""  #: the connection whose order ids this one refers to; its own where empty
+    currency: str = ""  #: of amounts that name none
+    rate_per_second: float = 100.0
+
+
+def read_connections(file: Path) -> tuple[Connection, ...]:
+    """Read the connections of a workspace; none where there is no file.
+
+    Raises:
+        ConfigError: the file or one of its values is not what it must be.
+    """
+    if not file.exists():
+        return ()
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: {error}; correct the file") from error
+    return tuple(_connection(file, name, table) for name, table in tables.items())
+
+
+def secret(reference: str, env: Mapping[str, str]) -> str:
+    """Look a secret up where its reference says.
+
+    Raises:
+        ConfigError: there is none; the message names the reference, never a value.
+    """
+    kind, _, where = reference.partition(":")
+    if kind == "env" and where:
+        if found := env.get(where, ""):
+            return found
+        raise ConfigError(f"the variable {where} holds no secret; set it")
+    if kind == "file" and where:
+        try:
+            return Path(where).expanduser().read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the secret file {where} cannot be read; create it or correct the path") from error
+    raise ConfigError("a secret is given by reference: env:NAME or file:PATH")
+
+
+def open_adapter(
+    connection: Connection, env: Mapping[str, str], *, transport: httpx.BaseTransport | None = None
+) -> Adapter:
+    """Make the adapter of a connection.
+
+    Raises:
+        ConfigError: its system is unknown, its address unsafe or its token missing.
+    """
+    opener = OPENERS.get(connection.system)
+    if opener is None:
+        raise ConfigError(
+            f"connection {connection.name}: system {connection.system!r} is unknown; use one of {', '.join(OPENERS)}"
+        )
+    token = secret(connection.token, env)
+    http = Http(connection.name, connection.url, token, rate=connection.rate_per_second, transport=transport)
+    context = Context(
+        connection=connection.name,
+        authority=connection.orders_from or connection.name,
+        currency=connection.currency,
+    )
+    return opener(http, context)
+
+
+def webhook_secrets(connection: Connection, env: Mapping[str, str]) -> tuple[str, ...]:
+    """Look up the secrets with which a connection signs its webhooks, newest first."""
+    return tuple(secret(reference, env) for reference in connection.webhook_secrets)
+
+
+def subscribe(adapter: Adapter, url: str, signing_secret: str, streams: Sequence[str] = ()) -> str:
+    """Ask the system to push its changes to an address of ours and give the subscription's id.
+
+    Raises:
+        ConfigError: the address would carry data in the clear beyond this machine.
+    """
+    return adapter.subscribe(safe_url(url), signing_secret, tuple(streams) or tuple(adapter.streams))
+
+
+def sandbox_connections(url: str, webhook_secret: str = "") -> tuple[Connection, ...]:
+    """Connect the four systems of a sandbox merchant; tokens are looked up as FILLWELL_SANDBOX_<SYSTEM>_TOKEN."""
+    return tuple(
+        Connection(
+            name=system, system=system, url=url, token=f"env:{sandbox_token_name(system)}",
+            webhook_secrets=(webhook_secret,) if webhook_secret else (), orders_from="storefront", currency="GBP",
+            rate_per_second=150.0,
+        )
+        for system in OPENERS
+    )  # fmt: skip
+
+
+def sandbox_token_name(system: str) -> str:
+    """Name the variable that holds a sandbox system's token."""
+    return f"FILLWELL_SANDBOX_{system.upper()}_TOKEN"
+
+
+def sandbox_env() -> dict[str, str]:
+    """Give the sandbox's published tokens, under the names by which its connections refer to them."""
+    return {sandbox_token_name(system): f"{system}-token" for system in OPENERS}
+
+
+def _connection(file: Path, name: str, table: object) -> Connection:
+    try:
+        read = msgspec.convert(table, Connection)
+        safe_url(read.url)
+    except (msgspec.ValidationError, ConfigError) as error:
+        raise ConfigError(f"{file}: [{name}]: {error}") from error
+    if read.system not in OPENERS:
+        raise ConfigError(f"{file}: [{name}]: system {read.system!r} is unknown; use one of {', '.join(OPENERS)}")
+    return msgspec.structs.replace(read, name=name)

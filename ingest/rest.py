@@ -1,0 +1,243 @@
+"""Systems that list their items by time of change over HTTP: one reader for all of them.
+
+A list is asked for with `updated_since` and followed by its `next` tokens. The cursor kept in the log is ours: it
+holds the token in the middle of a list and, at its end, the moment from which the next list is asked for. That moment
+lies an overlap before the source's own `as_of`, because a change may become visible a little after its time stamp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from data.clock import Clock, from_micros, to_micros
+from data.errors import RecordInvalid
+from data.log.append import Received
+from ingest.adapter import Page, RawItem, Stream, WriteRequest, WriteResult
+from ingest.http import Http, Rejected, Unavailable
+from ingest.shapes import Item, Parser
+
+OVERLAP = timedelta(seconds=10)
+PAGE_SIZE = 1_000
+#: A list is begun again at most so often in one read before it is given up as failed.
+RESTARTS = 3
+
+
+T = TypeVar("T")
+
+
+class _Listed(msgspec.Struct):
+    """A page as it comes over the wire."""
+
+    items: list[msgspec.Raw]
+    next: str | None = None
+    as_of: datetime | None = None
+
+
+class _Keys(msgspec.Struct):
+    keys: list[str]
+
+
+class Position(msgspec.Struct, omit_defaults=True):
+    """Where a reader stands; kept in the log as JSON. Times are microseconds."""
+
+    since: int | None = None  #: the list in hand, or the next one, is asked for from here
+    next: str | None = None  #: in the middle of a list
+    floor: int | None = None  #: `as_of` of the list's first page
+    high: int | None = None  #: newest time of change seen
+
+
+_page = msgspec.json.Decoder(_Listed)
+_keys = msgspec.json.Decoder(_Keys)
+_head = msgspec.json.Decoder(Item)
+_position = msgspec.json.Decoder(Position)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_text = msgspec.json.Decoder(str)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestAdapter:
+    """One account of a system that lists its items by time of change."""
+
+    connection: str
+    system: str
+    http: Http
+    streams: Mapping[str, Stream]
+    parsers: Mapping[str, Parser]
+    overlap: timedelta = OVERLAP
+    page_size: int = PAGE_SIZE
+
+    def changes(self, stream: str, cursor: str | None, *, clock: Clock) -> Iterator[Page]:
+        """Read what changed since the cursor, page by page.
+
+        Raises:
+            Unavailable, Rejected: the source failed or refused; pages given before stay good.
+        """
+        at, restarts = _stand(cursor), 0
+        while True:
+            observed = to_micros(clock())
+            try:
+                listed = self._list(stream, at)
+            except Rejected as error:
+                if error.error_class != "cursor" or at.next is None or restarts == RESTARTS:
+                    raise
+                restarts += 1
+                at = Position(since=self._before(at.high) or at.since, high=at.high)
+                continue
+            as_of = None if listed.as_of is None else to_micros(listed.as_of)
+            items = tuple(raw_item(bytes(raw), observed) for raw in listed.items)
+            reread = at.high
+            at = self._move(at, listed.next, as_of, items)
+            yield Page(items, msgspec.json.encode(at).decode(), as_of, reread, restarted=restarts > 0)
+            if listed.next is None:
+                return
+            restarts = 0
+
+    def cursor_at(self, at: datetime) -> str:
+        """Give a cursor from which changes since a moment are read."""
+        return msgspec.json.encode(Position(since=to_micros(at))).decode()
+
+    def get(self, stream: str, key: str, *, clock: Clock) -> RawItem | None:
+        """Read one item now; None where the source has none."""
+        observed = to_micros(clock())
+        body = self.http.read(f"/{self.system}/{stream}/{quote(key, safe='')}")
+        return None if body is None else raw_item(body, observed)
+
+    def keys(self, stream: str) -> list[str]:
+        """List the keys of all items that exist now."""
+        path = f"/{self.system}/{stream}/keys"
+        return _decoded(_keys, self.http.read(path), path).keys
+
+    def parse(self, stream: str, item: RawItem) -> Received:
+        """Translate one item into events; a bad one comes back with its error."""
+        raw = item.raw
+        persons: tuple[tuple[str, bytes], ...] = ()
+        try:
+            raw, persons = self._apart(self.streams[stream].personal, item)
+            events = self.parsers[stream](raw)
+        except RecordInvalid as invalid:
+            return self._invalid(item, raw, persons, invalid)
+        except msgspec.ValidationError as error:
+            return self._invalid(item, raw, persons, RecordInvalid(str(error), error_class="shape"))
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            return self._invalid(item, raw, persons, RecordInvalid(str(error), error_class="json"))
+        except RecursionError as error:
+            return self._invalid(item, raw, persons, RecordInvalid(str(error), error_class="deep"))
+        except (ArithmeticError, ValueError) as error:
+            return self._invalid(item, raw, persons, RecordInvalid(str(error), error_class="value"))
+        return Received(
+            key=item.key, raw=raw, version=item.version, observed_at=item.observed_at,
+            changed_at=item.changed_at, events=events, place=item.place, persons=persons,
+        )  # fmt: skip
+
+    def send(self, request: WriteRequest, *, key: str) -> WriteResult:
+        """Send a write once, under an idempotency key."""
+        return self.http.send(request, key=key)
+
+    def subscribe(self, url: str, secret: str, streams: Sequence[str]) -> str:
+        """Ask for webhooks of these streams and give the subscription's id.
+
+        Raises:
+            Rejected: the source refuses, or does not say under which id it subscribed.
+        """
+        body: dict[str, object] = {"url": url, "secret": secret, "streams": list(streams)}
+        result = self.http.send(WriteRequest("POST", f"/{self.system}/webhooks", body), key=_key(url, secret))
+        if result.outcome == "applied" and result.remote_id is not None:
+            return result.remote_id
+        if result.outcome == "unknown" or result.retry_after is not None:
+            raise Unavailable(
+                f"{self.connection}: subscribing failed: {result.response}",
+                error_class="server", retry_after_seconds=result.retry_after,
+            )  # fmt: skip
+        raise Rejected(
+            f"{self.connection}: subscribing was refused: {result.response}",
+            error_class="request", status=result.status or 0,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Give back the network connections."""
+        self.http.close()
+
+    def _list(self, stream: str, at: Position) -> _Listed:
+        path = f"/{self.system}/{stream}"
+        params: dict[str, str | int] = {"limit": self.page_size}
+        if at.since is not None:
+            params["updated_since"] = from_micros(at.since).isoformat()
+        if at.next is not None:
+            params["cursor"] = at.next
+        return _decoded(_page, self.http.read(path, params), path)
+
+    def _move(self, at: Position, following: str | None, as_of: int | None, items: Sequence[RawItem]) -> Position:
+        floor = as_of if at.floor is None else at.floor
+        high = max((i.changed_at for i in items if i.changed_at is not None), default=None)
+        high = max((h for h in (high, at.high) if h is not None), default=None)
+        if following is not None:
+            return Position(since=at.since, next=following, floor=floor, high=high)
+        return Position(since=self._before(high if floor is None else floor) or at.since, high=high)
+
+    def _before(self, micros: int | None) -> int | None:
+        return None if micros is None else micros - self.overlap // timedelta(microseconds=1)
+
+    def _apart(self, personal: Sequence[str], item: RawItem) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
+        """Take personal fields out of the customer, under a key that the record keeps."""
+        if not personal:
+            return item.raw, ()
+        fields = _fields.decode(item.raw)
+        if "customer" not in fields or bytes(fields["customer"]) == b"null":
+            return item.raw, ()
+        customer = _fields.decode(fields["customer"])
+        apart = {name: customer.pop(name) for name in personal if name in customer}
+        if not apart or "id" not in customer:
+            return item.raw, ()
+        fields["customer"] = msgspec.Raw(msgspec.json.encode(customer))
+        person = f"{self.connection}/{_text.decode(customer['id'])}"
+        return msgspec.json.encode(fields), ((person, msgspec.json.encode(apart)),)
+
+    def _invalid(
+        self, item: RawItem, raw: bytes, persons: tuple[tuple[str, bytes], ...], error: RecordInvalid
+    ) -> Received:
+        return Received(
+            key=item.key, raw=raw, version=item.version, observed_at=item.observed_at,
+            changed_at=item.changed_at, error=error, place=item.place, persons=persons,
+        )  # fmt: skip
+
+
+def raw_item(raw: bytes, observed: int, *, place: str | None = None) -> RawItem:
+    """Read an item's head; one without a proper head is keyed by its content, so that it is counted once."""
+    try:
+        head = _head.decode(raw)
+        changed = to_micros(head.updated_at.astimezone(UTC))
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError):
+        return RawItem(f"?{blake2b(raw, digest_size=8).hexdigest()}", raw, 0, observed, None, place)
+    if not head.id.isprintable():
+        return RawItem(f"?{blake2b(raw, digest_size=8).hexdigest()}", raw, 0, observed, None, place)
+    return RawItem(head.id, raw, head.version, observed, changed, place)
+
+
+def _stand(cursor: str | None) -> Position:
+    """Read the kept cursor; one that cannot be read means that the list is begun again."""
+    if cursor is None:
+        return Position()
+    try:
+        return _position.decode(cursor)
+    except msgspec.MsgspecError:
+        return Position()
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], body: bytes | None, path: str) -> T:
+    if body is None:
+        raise Rejected(f"{path}: HTTP 404; there is no such list", error_class="request", status=404)
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise Unavailable(f"{path}: the answer is no page: {error}", error_class="schema") from error
+
+
+def _key(*parts: str) -> str:
+    return blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()

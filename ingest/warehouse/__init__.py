@@ -1,0 +1,1 @@
+"""The warehouse: its limits, its lists, its shapes and what may be written to it."""
