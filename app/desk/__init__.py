@@ -1,0 +1,1 @@
+"""The desk: screens, their components, palette and style; the only part that knows Streamlit."""

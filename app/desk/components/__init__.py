@@ -1,0 +1,1 @@
+"""What several screens draw: text, badges, cards, charts, tables, filters."""

@@ -1,0 +1,27 @@
+"""Untrusted text on its way to the screen: escaped for HTML, neutralised for Markdown, never interpreted."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import streamlit as st
+
+#: What Markdown and Streamlit's directives give a meaning to.
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&^=\"'@])")
+
+
+def esc(value: object) -> str:
+    """Make a value safe inside HTML text and attributes."""
+    return html.escape(str(value), quote=True)
+
+
+def plain(value: object) -> str:
+    """Make a value safe where Streamlit renders Markdown: labels, captions, toasts."""
+    one_line = " ".join(str(value).split())
+    return _MARKDOWN.sub(r"\\\1", one_line)
+
+
+def put(markup: str) -> None:
+    """Show our own markup; every value in it went through `esc`."""
+    st.html(markup)

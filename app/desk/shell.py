@@ -1,0 +1,108 @@
+"""The frame of every page: top navigation, style, page head with freshness, notices, error in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from app.desk import style
+from app.desk.components.badges import badge, freshness_badge
+from app.desk.components.text import esc, put
+from app.desk.context import Visit, this_visit
+from app.services.freshness import overall, read_streams
+from app.services.workspace import DEMO, workspace_name
+from data.errors import FillwellError
+
+STATIC = Path(__file__).resolve().parents[1] / "static"
+
+#: (module under app.desk.screens, title, address); the first is the demo's first page.
+SCREENS = (
+    ("orders", "Orders", "orders"),
+    ("health", "Health", "health"),
+)
+
+
+def run() -> None:
+    """Show the page that the address names."""
+    st.set_page_config(page_title="Fillwell", page_icon=str(STATIC / "icon.png"), layout="wide")
+    put(style.sheet())
+    st.logo(str(STATIC / "logo.svg"), size="large")
+    st.navigation(list(pages().values()), position="top").run()
+
+
+def pages() -> dict[str, StreamlitPage]:
+    """Name the pages; in a workspace of one's own the start page comes first."""
+    import os
+
+    own = workspace_name(os.environ) != DEMO
+    listed = [*((("start", "Start", "start"),) if own else ()), *SCREENS]
+    found = {
+        name: st.Page(partial(_show, name), title=title, url_path=path, default=index == 0)
+        for index, (name, title, path) in enumerate(listed)
+    }
+    st.session_state["_pages"] = found
+    return found
+
+
+def link(screen: str, label: str, **query: str) -> None:
+    """Draw a link to a screen, with its filters."""
+    st.page_link(st.session_state["_pages"][screen], label=label, query_params=query or None)
+
+
+def go(screen: str, **query: str) -> None:
+    """Change to a screen, with its filters."""
+    st.switch_page(st.session_state["_pages"][screen], query_params=query or None)
+
+
+def _show(name: str) -> None:
+    screen: Callable[[Visit], None] = import_module(f"app.desk.screens.{name}").show
+    with told():
+        screen(this_visit())
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Say what went wrong in one sentence with what to do, in place of a traceback."""
+    try:
+        yield
+    except FillwellError as error:
+        put(f'<div class="fw-card fw-empty"><b>This cannot be shown now</b>{esc(error)}</div>')
+
+
+@contextmanager
+def page(visit: Visit, title: str, subtitle: str = "") -> Iterator[None]:
+    """Frame a page: head with freshness and publication, then its content, then the notices."""
+    fresh = overall(read_streams(visit.store), visit.now)
+    left, right = st.columns([5, 4], vertical_alignment="center", gap="small")
+    with left:
+        put(f'<div class="fw-head"><h1>{esc(title)}</h1><span class="fw-sub">{esc(subtitle)}</span></div>')
+    with right:
+        demo = badge("Demo: simulated where marked", "info") if visit.is_demo else ""
+        put(f'<div class="fw-strip fw-right">{demo}{freshness_badge(fresh, visit.now)}</div>')
+    yield
+    _notices(visit)
+
+
+def _notices(visit: Visit) -> None:
+    published = f"Publication <b>{visit.publication}</b>" if visit.publication else "Nothing published yet"
+    real = (
+        "Orders and returns are real (Online Retail, UCI); stock, suppliers, costs, parcels and fees are simulated."
+        if visit.is_demo
+        else "Your own data. It stays on this machine."
+    )
+    put(
+        f'<div class="fw-strip fw-foot"><span>{published} · business time <b>{visit.now:%-d %b %Y %H:%M} UTC</b>'
+        f" · workspace <b>{esc(visit.store.workspace)}</b></span><span>{real}</span>"
+        "<span>No authentication: whoever reaches this address is <b>admin</b>.</span></div>"
+    )
+
+
+def empty(title: str, meaning: str) -> None:
+    """Say what an empty screen means and what the next step is."""
+    put(f'<div class="fw-card fw-empty"><b>{esc(title)}</b>{esc(meaning)}</div>')

@@ -1,0 +1,1 @@
+"""What a screen asks for: one call a part; no Streamlit here."""

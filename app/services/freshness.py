@@ -1,0 +1,93 @@
+"""How fresh the data is: per stream, per source, and for the badge on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.services import words
+from data.log.status import StreamStatus, statuses
+from data.store import Store
+
+#: A stream that is read all the time is late after this and silent after that; files have no schedule.
+LATE, SILENT = timedelta(minutes=15), timedelta(hours=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freshness:
+    """How fresh one source, or everything, is; `state` is fresh | late | silent | failing | at rest | empty."""
+
+    name: str
+    as_of: datetime | None
+    state: str
+    sentence: str
+
+
+def known_until(status: StreamStatus) -> datetime | None:
+    """Tell until when a stream's picture is complete: the source's own word before our last read of it."""
+    return status.as_of or status.succeeded_at
+
+
+def is_scheduled(status: StreamStatus) -> bool:
+    """Tell whether the stream is read all the time; a file is brought in when somebody brings it."""
+    return status.succeeded_at is not None or status.failed_at is not None
+
+
+def state_of(status: StreamStatus, now: datetime) -> str:
+    """Judge one stream at this moment."""
+    until = known_until(status)
+    if not is_scheduled(status):
+        return "at rest" if status.received else "empty"
+    if until is None or now - until > SILENT:
+        return "silent"
+    if status.failures:
+        return "failing"
+    return "late" if now - until > LATE else "fresh"
+
+
+_GRAVITY = ("silent", "failing", "late", "empty", "at rest", "fresh")
+
+
+def sources(streams: Sequence[StreamStatus], now: datetime) -> list[Freshness]:
+    """Judge every source by its worst stream, gravest first."""
+    by_source: dict[str, list[StreamStatus]] = {}
+    for status in streams:
+        by_source.setdefault(status.connection, []).append(status)
+    judged = [_source(name, held, now) for name, held in by_source.items()]
+    return sorted(judged, key=lambda f: (_GRAVITY.index(f.state), f.name))
+
+
+def _source(name: str, streams: Sequence[StreamStatus], now: datetime) -> Freshness:
+    worst = min(streams, key=lambda s: (_GRAVITY.index(state_of(s, now)), s.stream))
+    state = state_of(worst, now)
+    until = known_until(worst) or worst.last_event_at
+    said = {
+        "silent": f"{worst.stream} silent for {words.span(now - until)}" if until else f"{worst.stream} never answered",
+        "failing": f"{worst.stream} fails: {worst.error or worst.error_class or 'unknown cause'}",
+        "late": f"{worst.stream} is {words.span(now - until)} behind" if until else "late",
+        "empty": "nothing received yet",
+        "at rest": "brought in by file",
+        "fresh": f"complete to {words.ago(until, now)}",
+    }[state]
+    return Freshness(name=name, as_of=until, state=state, sentence=said)
+
+
+def overall(streams: Sequence[StreamStatus], now: datetime) -> Freshness:
+    """Judge everything for the badge on every page: as of when, and which source is worst."""
+    judged = sources(streams, now)
+    if not judged:
+        return Freshness(name="", as_of=None, state="empty", sentence="nothing was brought in yet")
+    worst = judged[0]
+    if worst.state == "fresh":
+        return Freshness(name=worst.name, as_of=worst.as_of, state="fresh", sentence="all sources fresh")
+    if worst.state in ("at rest", "empty"):
+        newest = max((s.last_event_at for s in streams if s.last_event_at), default=None)
+        return Freshness(name=worst.name, as_of=newest, state="at rest", sentence=f"newest record {words.day(newest)}")
+    return Freshness(name=worst.name, as_of=worst.as_of, state=worst.state, sentence=f"{worst.name}: {worst.sentence}")
+
+
+def read_streams(store: Store) -> list[StreamStatus]:
+    """Read every stream's status."""
+    with store.log.read() as conn:
+        return statuses(conn)

@@ -1,0 +1,129 @@
+"""What the health screen asks for: sources, streams, heartbeats, dead letters, and what is not known right now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.services import words
+from app.services.freshness import Freshness, known_until, read_streams, sources, state_of
+from data.log.lookup import DeadLetter, dead_letters, heartbeat
+from data.log.status import StreamStatus
+from data.store import Store
+
+BINS, MINUTES = 96, 15  #: the strip: 24 hours in quarters
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """One line of the table of streams."""
+
+    connection: str
+    stream: str
+    state: str
+    as_of: datetime | None
+    last_event_at: datetime | None
+    received: int
+    accepted: int
+    duplicates: int
+    conflicts: int
+    dead_letters: int
+    restated: int
+    refused: int
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Everything the screen shows of the sources."""
+
+    sources: Sequence[Freshness]
+    streams: Sequence[Stream]
+    beats: dict[str, list[int]]
+    unknowns: Sequence[tuple[str, str]]  #: (what, what it means)
+    balanced: bool  #: received = accepted + duplicates + conflicts + dead letters, in every stream
+
+
+def health(store: Store, now: datetime) -> Health:
+    """Read how every source is doing at this moment."""
+    statuses = read_streams(store)
+    with store.log.read() as conn:
+        beats = heartbeat(conn, now=now, bins=BINS, minutes=MINUTES)
+    streams = [_stream(s, now) for s in statuses]
+    return Health(
+        sources=sources(statuses, now),
+        streams=streams,
+        beats=beats,
+        unknowns=unknown_sources(statuses, now),
+        balanced=all(s.received == s.accepted + s.duplicates + s.conflicts + s.dead_letters for s in streams),
+    )
+
+
+def letters(store: Store) -> list[DeadLetter]:
+    """Read the newest dead letters."""
+    with store.log.read() as conn:
+        return dead_letters(conn)
+
+
+def _stream(s: StreamStatus, now: datetime) -> Stream:
+    return Stream(
+        connection=s.connection,
+        stream=s.stream,
+        state=state_of(s, now),
+        as_of=known_until(s),
+        last_event_at=s.last_event_at,
+        received=s.received,
+        accepted=s.accepted,
+        duplicates=s.duplicates,
+        conflicts=s.conflicts,
+        dead_letters=s.dead_letters,
+        restated=s.restated,
+        refused=s.refused,
+        error=s.error or "",
+    )
+
+
+#: What a stream tells; without it this is unknown since its last word.
+_TELLS = {
+    "orders": "new orders, changes and cancellations",
+    "listings": "what the channels offer",
+    "payments": "captures, refunds and fees",
+    "returns": "returns asked for",
+    "stock": "stock on hand",
+    "work": "how far the warehouse is with each order",
+    "shipments": "what was shipped",
+    "parcels": "where parcels are",
+    "purchases": "what suppliers will deliver and when",
+    "inspections": "what became of returned goods",
+    "sales": "whether orders reached the ERP",
+    "items": "costs and names of items",
+}
+
+
+def unknown_sources(statuses: Sequence[StreamStatus], now: datetime) -> list[tuple[str, str]]:
+    """Say what cannot be known because a stream does not speak, or because records were not understood."""
+    found = []
+    for s in statuses:
+        state = state_of(s, now)
+        if state in ("silent", "failing"):
+            since = known_until(s)
+            tells = _TELLS.get(s.stream, s.stream)
+            told = f"since {words.instant(since)} UTC ({words.span(now - since)})" if since else "ever"
+            why = s.error or "the stream gives no news"
+            found.append((f"{tells.capitalize()} from {s.connection}", f"not known {told}: {why}"))
+        if s.dead_letters:
+            found.append(
+                (
+                    f"{words.plural(s.dead_letters, 'record')} of {s.connection}/{s.stream}",
+                    "could not be understood; what they say is in no figure until they are replayed",
+                )
+            )
+        if s.conflicts:
+            found.append(
+                (
+                    f"{words.plural(s.conflicts, 'record')} of {s.connection}/{s.stream}",
+                    "contradict an earlier record of the same movement; a fixed rule chose until a person does",
+                )
+            )
+    return found
