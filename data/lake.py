@@ -31,9 +31,7 @@ class Facts:
     id: int
     position: int
     published_at: datetime
-    frames: Mapping[
-        str, tuple[pl.LazyFrame, pl.LazyFrame]
-    ]  #: table -> (base without weight, tail with weight)
+    frames: Mapping[str, tuple[pl.LazyFrame, pl.LazyFrame]]  #: table -> (base without weight, tail with weight)
     _memo: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -57,9 +55,7 @@ class Facts:
         entities = touched.select(ENTITY).unique()
         changed = pl.concat(
             [
-                base.join(entities.lazy(), on=ENTITY, how="semi").with_columns(
-                    pl.lit(1, pl.Int8).alias(WEIGHT)
-                ),
+                base.join(entities.lazy(), on=ENTITY, how="semi").with_columns(pl.lit(1, pl.Int8).alias(WEIGHT)),
                 touched.lazy(),
             ],
             how="vertical",
@@ -74,9 +70,13 @@ class Facts:
             self._memo[table] = self.rows(table).collect()
         return self._memo[table]
 
-    def has(self, table: str) -> bool:
-        """Tell whether any row of a table is known: metrics that need it are armed only then."""
-        return self.weighted(table).head(1).collect().height > 0
+    def has(self, table: str, where: pl.Expr | None = None) -> bool:
+        """Tell whether any row of a table is known for which `where` holds: what needs it is armed only then."""
+        name = f"{table}/has {where}"
+        if name not in self._memo:
+            rows = self.weighted(table)
+            self._memo[name] = (rows if where is None else rows.filter(where)).select(WEIGHT).head(1).collect()
+        return self._memo[name].height > 0
 
     def _tail(self, table: str) -> pl.DataFrame:
         name = f"{table}/tail"
@@ -86,9 +86,7 @@ class Facts:
 
     def _frames(self, table: str) -> tuple[pl.LazyFrame, pl.LazyFrame]:
         if table not in self.frames:
-            raise RequestError(
-                f"there is no fact table {table!r}; there are: {', '.join(sorted(self.frames))}"
-            )
+            raise RequestError(f"there is no fact table {table!r}; there are: {', '.join(sorted(self.frames))}")
         return self.frames[table]
 
 

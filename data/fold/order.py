@@ -370,14 +370,13 @@ def _ledger(
 def _sale(line: _Line, at: datetime, units: int) -> _Posting:
     """Book the part of the line's amounts that this shipment earns: cumulative shares, so that parts sum to the whole."""
     before, line.booked_units = line.booked_units, line.booked_units + units
-    whole = max(line.due, line.booked_units, 1)
+    due, ordered = (max(whole, line.booked_units, 1) for whole in (line.due, line.stated.units))
 
-    def part(total: int) -> int:
+    def part(total: int, whole: int = due) -> int:
         return total * line.booked_units // whole - total * before // whole
 
-    gross, discount = part(line.gross_minor), part(line.stated.discount_minor)
-    service = line.stated.kind == "service"
-    known = line.unit_cost_minor is not None or service
+    # The price is of all units ordered, cancelled ones too; what the order cost to serve falls on those that leave.
+    gross, discount = part(line.gross_minor, ordered), part(line.stated.discount_minor, ordered)
     cogs = (
         0
         if line.unit_cost_minor is None
@@ -386,14 +385,23 @@ def _sale(line: _Line, at: datetime, units: int) -> _Posting:
     return _Posting(
         "sale", at, units, gross, discount, 0, cogs, part(line.shipping_minor), part(line.payment_fee_minor),
         part(line.marketplace_fee_minor), part(line.freight_minor), part(line.handling_minor),
-        uncosted=0 if known else gross - discount,
+        uncosted=0 if _costed(line) else gross - discount,
     )  # fmt: skip
+
+
+def _costed(line: _Line) -> bool:
+    return line.unit_cost_minor is not None or line.stated.kind == "service" or not line.sent
 
 
 def _refund(
     rows: Rows, head: _Head, lines: dict[str, _Line], payment: PaymentMoved, held: Sequence[Stated]
 ) -> None:
-    """Book a refund on its own date, on the returned lines by their value, or on all lines where none came back."""
+    """Book a refund on its own date, on the returned lines by their value, or on all lines where none came back.
+
+    Where nothing was shipped nothing was sold: the money went back, and no sale is taken back.
+    """
+    if not any(line.sent for line in lines.values()):
+        return
     weights: dict[str, int] = {}
     for r in of_type(held, ReturnStated):
         for units in r.lines:
@@ -405,7 +413,9 @@ def _refund(
         weights = {line_id: max(line.net_minor, 0) for line_id, line in lines.items()}
     for line_id, part in zip(weights, allocate(payment.amount_minor, list(weights.values())), strict=True):
         if part:
-            _post(rows, head, line_id, lines[line_id], _Posting("refund", payment.at, refund=part))
+            line = lines[line_id]
+            posting = _Posting("refund", payment.at, refund=part, uncosted=0 if _costed(line) else -part)
+            _post(rows, head, line_id, line, posting)
 
 
 def _back(line: _Line, inspection: InspectionStated, units: int, disposition: str) -> _Posting:
