@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import multiprocessing
 import re
 import shutil
 import tempfile
@@ -115,7 +116,7 @@ class MonthsBase:
             sku=self.catalog.skus[at.sku].code,
             location=at.location,
             month=self.ids[place].rpartition("@")[2],
-            days=[None] * begun + days,
+            days=[*[None] * begun, *days],
         )
         return msgspec.json.encode(month)
 
@@ -130,9 +131,16 @@ def version_key(seed: int) -> str:
 
 def open_world(seed: int, folder: Path, now: int) -> tuple[World, Saved]:
     """Load the history, simulating it first when it is not cached, and run it on to now."""
-    home = folder / f"sandbox-{version_key(seed)}"
+    home = folder / f"sandbox-{seed}-{version_key(seed)}"
     if not home.exists():
-        build(seed, home)
+        # In a process of its own, so that the memory of the simulation does not stay with the one that serves.
+        child = multiprocessing.get_context("spawn").Process(target=build, args=(seed, home))
+        child.start()
+        child.join()
+        if child.exitcode != 0:
+            raise ChildProcessError(f"the history could not be simulated (exit {child.exitcode})")
+        for outdated in set(folder.glob(f"sandbox-{seed}-*")) - {home}:
+            shutil.rmtree(outdated, ignore_errors=True)
     return load(home, now)
 
 
@@ -168,12 +176,20 @@ def build(seed: int, home: Path) -> None:
             first_closing=world.now // DAY - len(closing),
         )
         (unfinished / "state.msgpack").write_bytes(msgspec.msgpack.encode(saved))
-        if not home.exists():
-            unfinished.rename(home)
+        _keep(unfinished, home)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
         if was_collecting:
             gc.enable()
+
+
+def _keep(unfinished: Path, home: Path) -> None:
+    try:
+        unfinished.rename(home)
+    except OSError:
+        # Another process may have been faster; its history is the same.
+        if not home.exists():
+            raise
 
 
 def _save_stream(stream: Stream[Any], path: Path) -> None:

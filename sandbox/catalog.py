@@ -106,8 +106,8 @@ def make_catalog(real: Real, seed: int) -> Catalog:
     places: list[Place] = []
     both = {code for code, _ in sold.most_common(TWO_HOMES)}
     third = {code for code, _ in at_market.most_common(IN_3PL)}
-    for number, sku in enumerate(skus):
-        _place(sku, number, places, is_both=sku.code in both, is_third=sku.code in third, seed=seed)
+    for number, goods in enumerate(skus):
+        _place(goods, number, places, is_both=goods.code in both, is_third=goods.code in third, seed=seed)
     return Catalog(
         skus=skus,
         places=places,
@@ -141,7 +141,7 @@ def _place(sku: Sku, number: int, places: list[Place], *, is_both: bool, is_thir
     home = lot(seed, sku.code, "home") & 1
     if is_both:
         north, south = at("NORTH"), at("SOUTH")
-        own = [(north, south), (south, north)]
+        own: list[tuple[int, ...]] = [(north, south), (south, north)]
     else:
         own = [(at(OWN_LOCATIONS[home]),)] * 2
     third = (at("3PL"),) if is_third else ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from sandbox.catalog import LOCATIONS, SUPPLIER_COUNT, lot
+from sandbox.catalog import LOCATIONS, lot
 from sandbox.instants import DAY, HOUR, MINUTE, next_at_hour, text
 from sandbox.law import BUCKET_DAYS, RECEIPT_HOUR, Floats, draw_delay
 from sandbox.money import CURRENCY, pounds, share
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from sandbox.world import World
 
 REVIEW_HOUR = 2
-REVIEW_EVERY_DAYS = 3
-LATENESS_DAYS = 2
-SAFETY = 2.6  #: standard deviations of demand that the reorder point covers
+REVIEW_EVERY_DAYS = 2
+LATENESS_DAYS = 3
+SAFETY = 3.0  #: standard deviations of demand that the reorder point covers
 CYCLE_DAYS = 14
+SETTLING_WEEKS = 8  #: before the end of the history
+SETTLING_SPREAD = 1.7
 SEND_DRAFT_AFTER = 15 * MINUTE
 
 
@@ -152,7 +154,11 @@ class Erp:
             return np.array(self.world.law.mean), np.array(self.world.law.spread)
         mean, spread, start = self.plan
         week = min((self.world.now - start) // (BUCKET_DAYS * DAY), len(mean) - 1)
-        return mean[week], spread[week]
+        if week < len(mean) - SETTLING_WEEKS:
+            return mean[week], spread[week]
+        # The history must end with the stock that the law of the live world asks for.
+        wider = np.maximum(spread[week], self.world.law.spread) * SETTLING_SPREAD
+        return np.maximum(mean[week], self.world.law.mean), wider
 
     def targets(self) -> tuple[Floats, Floats]:
         """Give the reorder point and the order-up-to level of each place."""

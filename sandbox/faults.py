@@ -68,17 +68,35 @@ class Faults:
 
     def injected(self) -> set[tuple[str, str]]:
         """Name what was injected and is not over for good."""
-        return {(fault.detector, fault.subject) for fault in self.all if fault.detector}
+        return {(fault.detector, fault.subject) for fault in self.all if fault.detector and fault.state != "over"}
 
     def judge(self, wrong: set[tuple[str, str]]) -> None:
         """Bring the state of each fault up to date with what is wrong now."""
         for fault in self.all:
             if fault.detector is None:
                 continue
-            if (fault.detector, fault.subject) in wrong:
+            if (fault.detector, fault.subject) in wrong and fault.state == "pending":
                 fault.state = "active"
-            elif fault.state == "active":
+            elif (fault.detector, fault.subject) not in wrong and fault.state == "active":
                 fault.state = "over"
+
+    def end(self, fault: Fault) -> None:
+        """Take a fault's cause away; what it has already done stays, unless the sync or the push mends it."""
+        warehouse, storefront = self.world.warehouse, self.world.storefront
+        if fault.kind == "listing_stuck":
+            storefront.stuck.discard(fault.subject)
+            storefront.stock_changed(self.world.catalog.index[fault.subject.partition(":")[2]])
+        elif fault.kind == "work_stuck":
+            for work_id in warehouse.state.open_work.get(fault.subject, []):
+                warehouse.let_go(work_id)
+        elif fault.kind == "fulfilment_lost":
+            warehouse.push_lost(fault.subject)
+        elif fault.kind in {"oversold", "stock_run_down"}:
+            self.world.erp.unplanned.discard(warehouse.place_of[fault.subject])
+        elif fault.kind == "feed_stopped":
+            system, _, stream = fault.subject.partition("/")
+            self.merchant.resume_feed(system, stream or None)
+        fault.state = "over"
 
     def stick_listings(self, rng: Random, count: int) -> list[str]:
         """Stop the sync of some listings and set them far off, over or under by turns."""
@@ -142,10 +160,9 @@ class Faults:
         warehouse = self.world.warehouse
         by_stage: dict[str, dict[str, str]] = {stage: {} for stage in reversed(OPEN_STAGES)}
         for order_id, work_ids in sorted(warehouse.state.open_work.items()):
-            for work_id in work_ids:
-                status = warehouse.work[work_id].status
-                if status in by_stage and work_id not in warehouse.stuck:
-                    by_stage[status][order_id] = work_id
+            if warehouse.stuck.keys().isdisjoint(work_ids):
+                for work_id in work_ids:
+                    by_stage.get(warehouse.work[work_id].status, {})[order_id] = work_id
         candidates: dict[str, str] = {}
         for stage in by_stage.values():
             shuffled = list(stage.items())

@@ -154,8 +154,9 @@ def season_plan(sold: SoldLines, place_count: int, start: int) -> tuple[Floats, 
     weeks = int(week.max()) + 1
     cell = week * place_count + sold.place
     size = weeks * place_count
-    units = np.bincount(cell, sold.quantity, size).reshape(weeks, place_count)
-    squares = np.bincount(cell, sold.quantity.astype(float) ** 2, size).reshape(weeks, place_count)
+    units = np.bincount(cell, sold.quantity, size).astype(np.float64).reshape(weeks, place_count)
+    squared = sold.quantity.astype(np.float64) ** 2
+    squares = np.bincount(cell, squared, size).astype(np.float64).reshape(weeks, place_count)
     return _smoothed(units), _smoothed(squares)
 
 

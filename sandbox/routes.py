@@ -15,8 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox import writes
-from sandbox.faults import CannotInject
 from sandbox.fault_desk import UnknownFault, inject
+from sandbox.faults import CannotInject
 from sandbox.instants import parse
 from sandbox.merchant import CursorExpired, CursorInvalid, Merchant
 from sandbox.transport import SYSTEMS, Gate, answer
@@ -45,6 +45,7 @@ class Routes:
             Route("/clock", self.clock, methods=["GET", "POST"]),
             Route("/clock/advance", self.advance, methods=["POST"]),
             Route("/faults", self.faults, methods=["GET", "POST"]),
+            Route("/faults/{id}", self.end_fault, methods=["DELETE"]),
             Route("/truth", self.truth),
             Route("/state/{system}/{stream}/{id:path}", self.state),
             *self._writes(),
@@ -221,9 +222,10 @@ class Routes:
         if system not in SYSTEMS or not isinstance(streams, list) or not all(self._known(system, s) for s in streams):
             return answer({"error": "invalid", "reason": "streams is a list of this system's streams"}, 422)
         secrets = _secrets(wanted)
-        if not isinstance(wanted.get("url"), str) or not secrets:
+        url = wanted.get("url")
+        if not isinstance(url, str) or not secrets:
             return answer({"error": "invalid", "reason": "url and secret (whsec_…) are needed"}, 422)
-        return answer(self.merchant.webhooks.subscribe(system, wanted["url"], secrets, streams), 201)
+        return answer(self.merchant.webhooks.subscribe(system, url, secrets, streams), 201)
 
     async def resubscribe(self, request: Request) -> Response:
         """Replace the secrets of a subscription, or end it."""
@@ -256,6 +258,16 @@ class Routes:
             return answer({"error": "no_subject", "reason": str(error)}, 409)
         except (UnknownFault, msgspec.DecodeError) as error:
             return answer({"error": "invalid", "reason": str(error)}, 422)
+
+    async def end_fault(self, request: Request) -> Response:
+        """Take the cause of a fault away."""
+        fault = next((one for one in self.merchant.faults.all if one.id == request.path_params["id"]), None)
+        if fault is None:
+            return answer(NOT_FOUND, 404)
+        self.merchant.clock.catch_up()
+        self.merchant.world.tick()
+        self.merchant.faults.end(fault)
+        return answer(fault)
 
     async def truth(self, _: Request) -> Response:
         """List all violations at this instant."""

@@ -177,7 +177,7 @@ class Storefront:
             self.world.erp.close_sale(order_id)
 
     def ask_return(self, order_id: str, *parts: int | str) -> None:
-        """Open a return; the parts are line, quantity, line, quantity, …"""
+        """Open a return; the parts are line, quantity, line, quantity and so on."""
         order = self.orders[order_id]
         asked = {str(line): int(units) for line, units in zip(parts[::2], parts[1::2], strict=True)}
         reasons = ("changed mind", "damaged", "not as described", "wrong item")

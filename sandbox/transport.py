@@ -118,6 +118,7 @@ class Gate:
         self.transport = transport
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or not."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CUT_OFF_HOUR = 18
 PUSH_DELAY = 5 * MINUTE
-PATIENCE = 4 * DAY  #: so long a line waits for stock before it is cancelled
+PATIENCE = 18 * HOUR  #: so long a line waits for stock before it is cancelled
 RESTOCK_RATE = 0.85
 COUNT_CYCLE_DAYS = 30
 UNRANGED = -1
@@ -384,6 +384,25 @@ class Warehouse:
         if work.status != "cancelled":
             work.packed_at = work.packed_at or self.world.written()
             self.hand_over(work_id)
+
+    def let_go(self, work_id: str) -> None:
+        """Let stuck work go on where it was held."""
+        stage = self.stuck.pop(work_id, "")
+        if stage == "shipped":
+            self.world.schedule(next_at_hour(self.world.now, CUT_OFF_HOUR), "hand_over", work_id)
+        elif stage:
+            self._plan_stage(work_id, stage)
+
+    def push_lost(self, order_id: str) -> None:
+        """Tell the storefront of an order's parcels that it does not know."""
+        for tracking, (order, _) in list(self.state.untold.items()):
+            if order == order_id:
+                parcel = next(one for one in self.parcels_of(order_id) if one.tracking == tracking)
+                self.push_fulfilment(parcel.id)
+
+    def parcels_of(self, order_id: str) -> list[Shipment]:
+        """List an order's parcels; those still to be told of are always among the changed items."""
+        return [parcel for parcel in self.shipments.live.values() if parcel.order == order_id]
 
     # What is called off
 

@@ -41,20 +41,22 @@ class Message(msgspec.Struct):
     id: str
     subscription: str
     body: str
+    wait: float = 0.0
+    attempt: int = 0
 
 
 class Webhooks:
     """Queues and delivers; nothing here ever holds the simulation up."""
 
-    def __init__(self) -> None:
+    def __init__(self, network: httpx.AsyncBaseTransport | None = None) -> None:
         self.subscriptions: dict[str, Subscription] = {}
         self.faults = WebhookFaults()
         self.rng = Random(13)
         self.sent = 0
+        self._network = network
         self._numbers = 0
         self._queue: asyncio.Queue[Message] = asyncio.Queue()
         self._held: list[Message] = []
-        self._later: set[asyncio.TimerHandle] = set()
 
     def subscribe(self, system: str, url: str, secrets: list[str], streams: list[str]) -> Subscription:
         """Take a new subscription."""
@@ -90,46 +92,48 @@ class Webhooks:
             self._held.append(message)
             return
         if draw() < faults.delay:
-            self._after(faults.delay_seconds, message)
-        else:
-            self._queue.put_nowait(message)
+            message.wait = faults.delay_seconds
+        self._queue.put_nowait(message)
         if draw() < faults.duplicate:
-            self._queue.put_nowait(message)
+            self._queue.put_nowait(msgspec.structs.replace(message, wait=0.0))
         while self._held:
             self._queue.put_nowait(self._held.pop())
 
-    def _after(self, seconds: float, message: Message) -> None:
-        asyncio.get_running_loop().call_later(seconds, self._queue.put_nowait, message)
-
     async def deliver(self) -> None:
         """Send what is queued, for ever."""
-        async with httpx.AsyncClient(timeout=5, trust_env=False) as client, asyncio.TaskGroup() as group:
+        async with (
+            httpx.AsyncClient(timeout=5, trust_env=False, transport=self._network) as client,
+            asyncio.TaskGroup() as group,
+        ):
             for _ in range(CONCURRENT):
-                group.create_task(self._work(client))
+                group.create_task(self._work(client, group))
 
-    async def _work(self, client: httpx.AsyncClient) -> None:
+    async def _work(self, client: httpx.AsyncClient, group: asyncio.TaskGroup) -> None:
         while True:
             message = await self._queue.get()
-            await self._send(client, message)
+            if message.wait:
+                group.create_task(self._queue_later(message))
+            elif not await self._is_taken(client, message) and message.attempt < len(BACKOFF_SECONDS):
+                message.wait = BACKOFF_SECONDS[message.attempt]
+                message.attempt += 1
+                group.create_task(self._queue_later(message))
 
-    async def _send(self, client: httpx.AsyncClient, message: Message) -> None:
-        for pause in (*BACKOFF_SECONDS, 0):
-            subscription = self.subscriptions.get(message.subscription)
-            if subscription is None:
-                return
-            try:
-                response = await client.post(
-                    subscription.url,
-                    content=self._on_the_wire(message),
-                    headers=signed(message, subscription.secrets),
-                )
-            except httpx.HTTPError:
-                pass
-            else:
-                if response.is_success:
-                    self.sent += 1
-                    return
-            await asyncio.sleep(pause)
+    async def _queue_later(self, message: Message) -> None:
+        await asyncio.sleep(message.wait)
+        message.wait = 0.0
+        self._queue.put_nowait(message)
+
+    async def _is_taken(self, client: httpx.AsyncClient, message: Message) -> bool:
+        subscription = self.subscriptions.get(message.subscription)
+        if subscription is None:
+            return True
+        headers = signed(message, subscription.secrets)
+        try:
+            response = await client.post(subscription.url, content=self._on_the_wire(message), headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return False
+        self.sent += response.is_success
+        return response.is_success
 
     def _on_the_wire(self, message: Message) -> bytes:
         if self.rng.random() < self.faults.alter:
