@@ -1,0 +1,98 @@
+"""The engine's loop: paces reading, publishing, projecting, detecting and acting; a webhook wakes it at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from app.engine import work
+from app.engine.work import Engine
+from app.progress import Progress, write_progress
+from data.errors import SourceError, StoreError
+from data.publish import compact
+from ingest.sync import pull_or_error
+
+log = structlog.get_logger()
+
+BEAT_SECONDS = 1.0  #: the longest the loop rests when nothing wakes it
+DETECT_SECONDS = 20.0
+PROJECT_SECONDS = 300.0
+COMPACT_SECONDS = 120.0
+
+
+@dataclass
+class Pace:
+    """When each recurring step is next due, in this process's monotonic seconds."""
+
+    due: dict[str, float] = field(default_factory=dict)
+
+    def take(self, step: str, every: float) -> bool:
+        """Tell whether a step is due, and if so set when it is due again."""
+        now = time.monotonic()
+        if now < self.due.get(step, 0.0):
+            return False
+        self.due[step] = now + every
+        return True
+
+    def hurry(self, step: str) -> None:
+        """Make a step due now."""
+        self.due[step] = 0.0
+
+
+def run(engine: Engine, *, wake: threading.Event, stopping: Callable[[], bool], each: Callable[[], None]) -> None:
+    """Bring the workspace up to date, then keep it so until asked to stop; `each` runs once a beat."""
+    _first_read(engine)
+    pace = Pace()
+    while not stopping():
+        try:
+            each()
+            _beat(engine, pace)
+        except StoreError as error:  # a full disk or a locked store: nothing acknowledged is lost, so wait and go on
+            log.error("store", error=str(error))
+            wake.wait(10.0)
+        wake.wait(BEAT_SECONDS)
+        wake.clear()
+
+
+def _first_read(engine: Engine) -> None:
+    """Read everything once, tell how far it is, and publish the first figures."""
+
+    def tell(what: str, done: int, total: int) -> None:
+        write_progress(engine.folder, Progress(what, done, total, ready=False))
+
+    for pulled in work.read_all(engine, lambda what, done, total: tell(f"reading {what}", done, total)):
+        if pulled.error is not None:
+            log.warning("read failed", connection=pulled.connection, stream=pulled.stream, error=str(pulled.error))
+    work.publish_news(engine, lambda _what, done, total: tell("folding", done, total))
+    tell("projecting stock", 0, 0)
+    work.project_stock(engine)
+    work.detect_cases(engine)
+    write_progress(engine.folder, Progress("ready", 1, 1, ready=True))
+
+
+def _beat(engine: Engine, pace: Pace) -> None:
+    for name, adapter in engine.adapters.items():
+        for stream in adapter.streams.values():
+            if pace.take(f"{name}/{stream.name}", stream.interval.total_seconds()):
+                pulled = pull_or_error(engine.store, adapter, stream.name, clock=engine.clock)
+                if pulled.error is not None:
+                    log.warning("read failed", connection=name, stream=stream.name, error=str(pulled.error))
+    work.publish_news(engine)
+    if pace.take("project", PROJECT_SECONDS):
+        work.project_stock(engine)
+    try:
+        if work.act(engine):
+            work.publish_news(engine)
+            pace.hurry("detect")
+    except SourceError as error:
+        log.warning("action waits", error=str(error))
+    if pace.take("detect", DETECT_SECONDS):
+        report = work.detect_cases(engine)
+        if report is not None and (report.opened or report.resolved or report.regressed):
+            log.info("detected", opened=report.opened, resolved=report.resolved, regressed=report.regressed)
+    if pace.take("compact", COMPACT_SECONDS):
+        compact(engine.store, now=engine.clock())

@@ -1,0 +1,107 @@
+"""What the engine does, step by step: read, publish, project, detect, act. Each step stands alone and can be repeated.
+
+The loop in `app.engine.loop` paces these steps by the clock; the check of the whole loop calls them one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from actions.desk import Desk
+from actions.detect import DetectReport, detect
+from actions.outbox import send_due, verify_due
+from actions.targets import Targets
+from actions.view import Schedule, View
+from app.engine.target import AdapterTarget
+from data.clock import Clock
+from data.log.status import StreamStatus, statuses
+from data.publish import Publication, facts_of, latest_publication, publish
+from data.store import Store
+from forecasting.keep import Projection, load_projection, save_projection
+from ingest.adapter import Adapter
+from ingest.sync import StreamPull, pull_or_error
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class Engine:
+    """A workspace's store and desk with the systems that it is connected to."""
+
+    store: Store
+    desk: Desk
+    adapters: Mapping[str, Adapter]
+    clock: Clock
+    folder: Path
+    detection: Mapping[str, object] = field(default_factory=dict)  #: keyword arguments of `detect`
+
+    @property
+    def targets(self) -> Targets:
+        """Give every connection as actions see it."""
+        return {name: AdapterTarget(self.store, adapter, self.clock) for name, adapter in self.adapters.items()}
+
+    @property
+    def schedules(self) -> list[Schedule]:
+        """Say how often every stream is expected to speak."""
+        return [
+            Schedule(connection=name, stream=stream.name, expected=stream.interval, grace=stream.grace)
+            for name, adapter in self.adapters.items()
+            for stream in adapter.streams.values()
+        ]
+
+
+def read_all(engine: Engine, progress: Progress | None = None) -> list[StreamPull]:
+    """Read every stream of every connection; one that fails does not keep the others from being read."""
+    return [
+        pull_or_error(engine.store, adapter, stream, clock=engine.clock, progress=progress)
+        for adapter in engine.adapters.values()
+        for stream in adapter.streams
+    ]
+
+
+def publish_news(engine: Engine, progress: Progress | None = None) -> Publication | None:
+    """Fold and publish what the log gained; None where nothing is new."""
+    return publish(engine.store, now=engine.clock(), progress=progress)
+
+
+def project_stock(engine: Engine) -> None:
+    """Project what will run out from the newest publication and keep the answer beside the store."""
+    from forecasting.projection import project
+
+    with engine.store.log.read() as conn:
+        publication = latest_publication(conn)
+    if publication is not None:
+        now = engine.clock()
+        frame = project(facts_of(engine.store, publication), now=now)
+        save_projection(engine.folder, frame, publication.id, now)
+
+
+def look(engine: Engine) -> View | None:
+    """Open what detectors see: the newest facts, the newest projection, every stream's health."""
+    with engine.store.log.read() as conn:
+        publication = latest_publication(conn)
+        health: list[StreamStatus] = statuses(conn)
+    if publication is None:
+        return None
+    projection: Projection | None = load_projection(engine.folder)
+    return View(
+        facts=facts_of(engine.store, publication),
+        now=engine.clock(),
+        projection=None if projection is None else projection.frame,
+        statuses=health,
+        schedules=engine.schedules,
+    )
+
+
+def detect_cases(engine: Engine) -> DetectReport | None:
+    """Run every detector once over the newest view; None where nothing was published yet."""
+    view = look(engine)
+    return None if view is None else detect(engine.desk, view, **engine.detection)  # type: ignore[arg-type]
+
+
+def act(engine: Engine) -> int:
+    """Send what is approved and due, read back what was sent; returns how many actions moved."""
+    targets = engine.targets
+    return send_due(engine.desk, targets) + verify_due(engine.desk, targets)
