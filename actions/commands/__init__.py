@@ -1,0 +1,1 @@
+"""One type of action a file; the registry finds them."""

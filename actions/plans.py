@@ -1,0 +1,160 @@
+"""What a type of action is, and the card on which a person decides.
+
+A type is a set of pure functions: where it looks, what it plans from what was read there, how a read-back is judged,
+and which command takes it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+import polars as pl
+
+from actions.view import View
+from data.events import Entity, Event
+from data.lake import Facts
+from ingest.adapter import WriteRequest
+
+Direction = Literal["protective", "expansive"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Where a command looks before it is planned and after it was sent."""
+
+    connection: str
+    stream: str
+    key: str | None  #: None where the thing does not exist before it is made
+    entity: Entity | None = None  #: the same thing in the log
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One field that will change in one system."""
+
+    system: str
+    thing: str
+    field: str
+    before: object
+    after: object
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """Everything that a plan may depend on."""
+
+    case: Mapping[str, Any]
+    view: View
+    look: Look
+    remote: Event | None  #: read just now
+    reference: str  #: what the remote's own records will say about who changed it
+    choice: Mapping[str, int | str] = field(default_factory=dict)  #: what a person chose to do otherwise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What a command would do; `blocked` says why it cannot or need not."""
+
+    target: str  #: the remote entity; one action is in flight for each
+    words: str
+    direction: Direction
+    request: WriteRequest | None
+    changes: tuple[Change, ...] = ()
+    why: tuple[str, ...] = ()
+    side_effects: tuple[str, ...] = ()
+    reversible: str = ""
+    expected: Mapping[str, object] = field(default_factory=dict)  #: what the read-back is judged by
+    value_minor: int = 0
+    currency: str = ""
+    blocked: str | None = None
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """The command as it is stored and sent: typed, whole, without secrets."""
+
+    type: str
+    connection: str
+    stream: str
+    key: str | None
+    request: WriteRequest | None
+    expected: dict[str, Any]
+    reference: str
+    remote_id: str | None = None  #: what the remote called the thing that was made
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person sees before deciding."""
+
+    type: str
+    words: str
+    request: WriteRequest | None
+    changes: tuple[Change, ...]
+    why: tuple[str, ...]
+    inputs_as_of: datetime | None
+    input_age_seconds: int | None
+    stale: tuple[str, ...]
+    direction: Direction
+    side_effects: tuple[str, ...]
+    reversible: str
+    limits: tuple[str, ...]
+    value_minor: int
+    currency: str
+    reference: str
+    blocked: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a read-back shows: `verified`, `absent` (nothing of the intent is there) or `mismatch`."""
+
+    state: Literal["verified", "absent", "mismatch"]
+    words: str
+    seen: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """What was sold and came back since a moment, each order named, so that a moving quantity can be judged."""
+
+    sold: int = 0
+    returned: int = 0
+    orders: tuple[str, ...] = ()
+
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionType(Generic[C]):
+    """One kind of correction. `document` marks commands that make a new thing, found again by its reference."""
+
+    id: str
+    title: str
+    inputs: tuple[str, ...]  #: streams that the plan is computed from; stale ones block expansive plans
+    look: Callable[[Mapping[str, Any], View], Look]
+    plan: Callable[[Ask], Draft]
+    verify: Callable[[Intent, Event | None, Moved], Verdict]
+    undo: Callable[[Intent, Event | None, str], Draft] | None = None
+    document: str | None = None  #: kind of event that states the thing made
+    idempotent: bool = True  #: the remote keeps idempotency keys: the same key twice has one effect
+    settle: timedelta = timedelta(seconds=60)  #: how long the remote may take to show what it accepted
+    shows_after: timedelta = timedelta(minutes=15)  #: how long until the case should be gone once it is verified
+    parameters: C | None = None
+
+
+def moved_since(facts: Facts, channel: str, sku: str, since: datetime) -> Moved:
+    """Count what a channel sold of an item and took back since a moment."""
+    lines = facts.frame("order_line").filter(
+        (pl.col("channel") == channel) & (pl.col("sku") == sku) & (pl.col("placed_at") >= since)
+    )
+    back = facts.frame("return_line").filter(
+        (pl.col("channel") == channel) & (pl.col("sku") == sku) & (pl.col("received_at") >= since)
+    )
+    return Moved(
+        sold=int((lines["ordered_units"] - lines["cancelled_units"]).sum()),
+        returned=int(back["units"].sum()),
+        orders=tuple(lines["entity"].unique().sort()),
+    )

@@ -1,0 +1,147 @@
+"""What a detector sees: one publication of the facts, the projection, and how fresh every stream is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from data.lake import Facts
+from data.log.status import StreamStatus
+
+#: What people know a stream or table by, for `not armed: needs …`.
+WORDS = {
+    "order_line": "orders",
+    "shipment_line": "shipments",
+    "stock_position": "stock",
+    "listing": "listings",
+    "channel": "channel rules",
+    "projection": "a stock projection (orders, stock and supplier terms)",
+    "schedules": "a schedule for at least one source",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How often a stream is expected to speak, and how long it may be late before it is *late*."""
+
+    connection: str
+    stream: str
+    expected: timedelta
+    grace: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """Everything that findings may depend on; a detector is a pure function of it."""
+
+    facts: Facts
+    now: datetime
+    projection: pl.DataFrame | None = None
+    statuses: Sequence[StreamStatus] = ()
+    schedules: Sequence[Schedule] = ()
+    _memo: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)
+
+    def has(self, need: str) -> bool:
+        """Tell whether an input is there: a fact table with rows, `projection` or `schedules`."""
+        if need == "projection":
+            return self.projection is not None and self.projection.height > 0
+        if need == "schedules":
+            return bool(self.schedules)
+        return self.facts.has(need)
+
+    def as_of(self, *streams: str) -> datetime:
+        """Tell until when the picture of all these streams is complete; now where nobody says otherwise."""
+        known = [s.as_of or s.succeeded_at for s in self.statuses if s.stream in streams]
+        return min((at for at in known if at is not None), default=self.now)
+
+    def atp(self) -> pl.DataFrame:
+        """Give available to promise by sku and location: sku, location, on_hand, …, atp, counted_at."""
+        if "atp" not in self._memo:
+            self._memo["atp"] = available_to_promise(self.facts)
+        return self._memo["atp"]
+
+
+def lateness(view: View) -> dict[tuple[str, str], timedelta]:
+    """Tell which scheduled streams are late, and since how long they say nothing."""
+    last = {(s.connection, s.stream): s.as_of or s.succeeded_at for s in view.statuses}
+    late: dict[tuple[str, str], timedelta] = {}
+    for schedule in view.schedules:
+        at = last.get((schedule.connection, schedule.stream))
+        silent = timedelta.max if at is None else view.now - at
+        if silent > schedule.expected + schedule.grace:
+            late[schedule.connection, schedule.stream] = silent
+    return late
+
+
+def available_to_promise(facts: Facts) -> pl.DataFrame:
+    """Sum each system's claims to ATP = on hand - allocated - quarantined - damaged, by sku and location."""
+    states = ("on_hand", "allocated", "quarantined", "damaged")
+    units = [pl.col("units").filter(pl.col("state") == state).sum().cast(pl.Int64).alias(state) for state in states]
+    return (
+        facts.frame("stock_position")
+        .group_by("sku", "location")
+        .agg(*units, pl.col("observed_at").max().alias("counted_at"))
+        .with_columns(
+            (pl.col("on_hand") - pl.col("quarantined") - pl.col("damaged")).alias("sellable"),
+            (pl.col("on_hand") - pl.col("allocated") - pl.col("quarantined") - pl.col("damaged")).alias("atp"),
+        )
+        .sort("sku", "location")
+    )
+
+
+def expected_listings(view: View) -> pl.DataFrame:
+    """Say what every listing should offer: clamp(min(cap, sum of ATP over the channel's locations - buffer), 0).
+
+    A listing whose item has no stock record at any of the channel's locations is left out: unknown is not zero.
+    """
+    channels = view.facts.frame("channel").select(
+        pl.col("entity").alias("channel"),
+        pl.col("locations").str.split(",").alias("location"),
+        "buffer_units",
+        "cap_units",
+    )
+    pools = channels.select("channel", "location").explode("location").join(view.atp(), on="location")
+    supply = pools.group_by("channel", "sku").agg(
+        pl.col("atp").sum(),
+        pl.col("counted_at").max(),
+        pl.struct("location", "atp").alias("pools"),
+    )
+    wanted = (pl.col("atp") - pl.col("buffer_units").fill_null(0)).clip(lower_bound=0)
+    return (
+        view.facts.frame("listing")
+        .join(supply, on=["channel", "sku"])
+        .join(channels.drop("location"), on="channel")
+        .with_columns(pl.min_horizontal(wanted, "cap_units").alias("expected"))
+    )
+
+
+def daily_units(view: View, *by: str, days: int = 28) -> pl.DataFrame:
+    """Give units sold per day over the last days, by the given columns, as `per_day`."""
+    since = view.now - timedelta(days=days)
+    lines = view.facts.frame("order_line").filter(
+        (pl.col("placed_at") >= since) & (pl.col("placed_at") <= view.now) & (pl.col("kind") == "product")
+    )
+    sold = (pl.col("ordered_units") - pl.col("cancelled_units")).sum() / days
+    return lines.group_by(*by).agg(sold.alias("per_day"))
+
+
+def unit_margins(view: View) -> pl.DataFrame:
+    """Give list price less present cost by sku, minor units, as `margin`; null where the cost is unknown."""
+    return view.facts.frame("item").select(
+        pl.col("entity").alias("sku"),
+        (pl.col("list_price_minor") - pl.col("unit_cost_minor")).alias("margin"),
+        pl.col("unit_cost_minor").alias("cost"),
+        pl.col("list_price_minor").alias("list_price"),
+    )
+
+
+def counts_by(rows: Sequence[Mapping[str, object]], key: str) -> dict[str, int]:
+    """Count rows by a key, most frequent first."""
+    found: dict[str, int] = {}
+    for row in rows:
+        name = str(row[key])
+        found[name] = found.get(name, 0) + 1
+    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
