@@ -13,6 +13,7 @@ from decimal import Decimal
 
 import msgspec
 
+from data.canonical import SUSPECT, canonical
 from data.errors import RecordInvalid
 
 
@@ -335,10 +336,25 @@ class BatchWithdrawn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     batch: int
 
 
+class MovementDecided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="movement_decided"):
+    """A person decided which of two contents of one movement holds."""
+
+    entities: tuple[tuple[str, str], ...]
+    holds: str  #: digest of the content that holds, as hex
+    by: str
+
+
+class Reparsed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="reparsed"):
+    """What a stream said of these entities was read anew: their facts are to be made again."""
+
+    parser: int
+
+
 Event = (
     OrderStated | OrderLineStated | SaleStated | WorkStated | ParcelStated | TrackingStated | ReturnStated
     | InspectionStated | PaymentMoved | StockStated | StockMonthStated | ListingStated | ChannelStated | ItemStated
     | SupplierStated | TermsStated | LocationStated | PurchaseStated | TransferStated | Gone | BatchWithdrawn
+    | MovementDecided | Reparsed
 )  # fmt: skip
 
 Entity = tuple[str, str]  #: (kind, id)
@@ -368,18 +384,11 @@ def entities(event: Event) -> tuple[Entity, ...]:  # noqa: PLR0911 -- a table in
             return (("listing", event.listing),)
         case TermsStated():
             return (("terms", f"{event.supplier}:{event.sku}"),)
-        case Gone():
+        case Gone() | MovementDecided():
             return event.entities
-        case BatchWithdrawn():
-            return ()
-        case (
-            ChannelStated()
-            | ItemStated()
-            | SupplierStated()
-            | LocationStated()
-            | PurchaseStated()
-            | TransferStated()
-        ):
+        case BatchWithdrawn() | Reparsed():
+            return ()  # whom they concern is told beside them: they may be very many
+        case ChannelStated() | ItemStated() | SupplierStated() | LocationStated() | PurchaseStated() | TransferStated():
             kind = event.__struct_config__.tag
             return ((str(kind), str(getattr(event, "sku" if kind == "item" else str(kind)))),)
 
@@ -389,8 +398,13 @@ _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
 def encode(event: Event) -> bytes:
-    """Write an event as canonical JSON: equal events give equal bytes."""
-    return _encoder.encode(event)
+    """Write an event as canonical JSON: equal events give equal bytes.
+
+    Raises:
+        RecordInvalid: a value is none: NaN, a naive time, a number that no merchant has.
+    """
+    body = _encoder.encode(event)
+    return body if SUSPECT.search(body) is None else _encoder.encode(canonical(event))
 
 
 def decode(body: bytes) -> Event:

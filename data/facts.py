@@ -32,7 +32,7 @@ def _table(name: str, kind: str, /, **columns: pl.DataType | type[pl.DataType]) 
     return FactTable(name, kind, columns)
 
 
-S, I, B, D = pl.String, pl.Int64, pl.Boolean, pl.Date
+S, N, B, D = pl.String, pl.Int64, pl.Boolean, pl.Date
 
 TABLES: dict[str, FactTable] = {
     table.name: table
@@ -41,58 +41,62 @@ TABLES: dict[str, FactTable] = {
         _table(
             "order_line", "order",
             line_id=S, sku=S, kind=S, title=S, channel=S, country=S, customer=S, connection=S, simulated=B,
-            placed_at=T, currency=S, unit_price_minor=I, net_minor=I,  # net_minor: ordered units at price less discount
-            ordered_units=I, cancelled_units=I, cancelled_at=T, cancel_cause=S,
-            first_shipment_units=I, shipped_units=I, on_time_units=I, told_units=I, returned_units=I, open_units=I,
+            placed_at=T, currency=S, unit_price_minor=N, net_minor=N,  # net_minor: ordered units at price less discount
+            ordered_units=N, cancelled_units=N, cancelled_at=T, cancel_cause=S,
+            first_shipment_units=N, shipped_units=N, on_time_units=N, told_units=N, returned_units=N, open_units=N,
             first_shipped_at=T, last_shipped_at=T, ship_by=T, promise=S,  # given | policy | null
             location=S, stage=S, stage_since=T, hold=S, paid=B,
         ),
         # One row a line in a parcel.
         _table(
             "shipment_line", "order",
-            parcel=S, line_id=S, sku=S, channel=S, units=I, location=S, carrier=S, tracking=S,
-            handed_over_at=T, told_at=T, net_minor=I,  # told_at: when the channel learnt this tracking
+            parcel=S, line_id=S, sku=S, channel=S, units=N, location=S, carrier=S, tracking=S,
+            handed_over_at=T, told_at=T, net_minor=N,  # told_at: when the channel learnt this tracking
         ),
         # The margin ledger: one row a line and posting, a column a component; costs are positive.
         _table(
             "line_amount", "order",
             line_id=S, sku=S, channel=S, location=S, simulated=B, entry=S,  # sale | refund | return
-            posted_at=T, placed_at=T, currency=S, units=I,
-            gross_minor=I, discount_minor=I, refund_minor=I, cogs_minor=I, shipping_minor=I,
-            payment_fee_minor=I, marketplace_fee_minor=I, freight_minor=I, handling_minor=I, return_cost_minor=I,
-            write_down_minor=I, uncosted_minor=I,  # uncosted_minor: net sales whose cost is unknown
+            posted_at=T, placed_at=T, currency=S, units=N,
+            gross_minor=N, discount_minor=N, refund_minor=N, cogs_minor=N, shipping_minor=N,
+            payment_fee_minor=N, marketplace_fee_minor=N, freight_minor=N, handling_minor=N, return_cost_minor=N,
+            write_down_minor=N, uncosted_minor=N,  # uncosted_minor: net sales whose cost is unknown
         ),
         _table(
             "return_line", "order",
-            return_id=S, line_id=S, sku=S, channel=S, units=I, reason=S, status=S, requested_at=T, received_at=T,
+            return_id=S, line_id=S, sku=S, channel=S, units=N, reason=S, status=S, requested_at=T, received_at=T,
             disposition=S, shipped_at=T, linked=B,
         ),
-        _table("payment", "order", payment=S, kind=S, fee_kind=S, amount_minor=I, currency=S, at=T, channel=S),
-        _table("sale", "order", sale=S, status=S, total_minor=I, currency=S, created_at=T),
+        _table("payment", "order", payment=S, kind=S, fee_kind=S, amount_minor=N, currency=S, at=T, channel=S),
+        _table("sale", "order", sale=S, status=S, total_minor=N, currency=S, created_at=T),
         _table(
             "parcel", "parcel",
-            order_id=S, carrier=S, location=S, handed_over_at=T, first_scan_at=T, last_scan_at=T, last_scan=S, delivered_at=T,
+            order_id=S, carrier=S, location=S, handed_over_at=T, first_scan_at=T, last_scan_at=T, last_scan=S,
+            delivered_at=T,
         ),
         # Every system's claim is a row.
-        _table("stock_position", "stock", connection=S, sku=S, location=S, state=S, units=I, observed_at=T),
-        _table("stock_day", "stock_month", connection=S, sku=S, location=S, day=D, closing_units=I),
+        _table("stock_position", "stock", connection=S, sku=S, location=S, state=S, units=N, observed_at=T),
+        _table("stock_day", "stock_month", connection=S, sku=S, location=S, day=D, closing_units=N),
         _table(
             "listing", "listing",
-            channel=S, sku=S, title=S, quantity=I, active=B, price_minor=I, currency=S, version=I, connection=S,
+            channel=S, sku=S, title=S, quantity=N, active=B, price_minor=N, currency=S, version=N, connection=S,
         ),
-        _table("channel", "channel", name=S, locations=S, buffer_units=I, cap_units=I, handling_hours=I, connection=S),
-        _table("item", "item", name=S, category=S, kind=S, supplier=S, list_price_minor=I, unit_cost_minor=I, currency=S),
-        _table("supplier", "supplier", name=S, lead_time_days=I, order_minimum_minor=I, currency=S, connection=S),
-        _table("terms", "terms", supplier=S, sku=S, moq=I, pack=I, unit_cost_minor=I),
+        _table("channel", "channel", name=S, locations=S, buffer_units=N, cap_units=N, handling_hours=N, connection=S),
+        _table(
+            "item", "item",
+            name=S, category=S, kind=S, supplier=S, list_price_minor=N, unit_cost_minor=N, currency=S,
+        ),
+        _table("supplier", "supplier", name=S, lead_time_days=N, order_minimum_minor=N, currency=S, connection=S),
+        _table("terms", "terms", supplier=S, sku=S, moq=N, pack=N, unit_cost_minor=N),
         _table("location", "location", name=S, kind=S, time_zone=S),
         _table(
             "purchase_line", "purchase",
-            line_id=S, sku=S, supplier=S, location=S, status=S, created_at=T, sent_at=T, ordered_units=I, received_units=I,
-            unit_cost_minor=I, promised_at=T, received_at=T, reference=S, connection=S,
+            line_id=S, sku=S, supplier=S, location=S, status=S, created_at=T, sent_at=T, ordered_units=N,
+            received_units=N, unit_cost_minor=N, promised_at=T, received_at=T, reference=S, connection=S,
         ),
         _table(
             "transfer_line", "transfer",
-            sku=S, origin=S, destination=S, status=S, units=I, created_at=T, reference=S, connection=S,
+            sku=S, origin=S, destination=S, status=S, units=N, created_at=T, reference=S, connection=S,
         ),
     )
 }  # fmt: skip

@@ -102,9 +102,7 @@ def open_store(settings: Settings, workspace: str, *, create: bool = True) -> St
         ConfigError: the workspace's name cannot be one.
     """
     if not _WORKSPACE.fullmatch(workspace):
-        raise ConfigError(
-            f"workspace {workspace!r}: use 1 to 31 of a-z, 0-9, - and _, beginning with a letter"
-        )
+        raise ConfigError(f"workspace {workspace!r}: use 1 to 31 of a-z, 0-9, - and _, beginning with a letter")
     folder = settings.home / "workspaces" / workspace
     if not create and settings.database_url is None and not (folder / "log.db").exists():
         raise StoreError(
@@ -132,10 +130,10 @@ def migrate(database: Database, package: str) -> None:
     Raises:
         StoreError: the database was written by a newer program.
     """
-    from alembic import command  # noqa: PLC0415 -- heavy, and needed once
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(resources.files(package)))

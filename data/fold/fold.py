@@ -80,8 +80,7 @@ def fold_stock(entity: str, stated: Sequence[Stated], _reference: Reference) -> 
                 "damaged": c.damaged,
             }
             rows.extend(
-                (entity, s.connection, c.sku, c.location, state, units, c.counted_at)
-                for state, units in claims.items()
+                (entity, s.connection, c.sku, c.location, state, units, c.counted_at) for state, units in claims.items()
             )
     return {"stock_position": rows}
 
@@ -195,8 +194,9 @@ def fold_purchase(entity: str, stated: Sequence[Stated], _reference: Reference) 
     p = s.event
     return {
         "purchase_line": [
-            (entity, line.line, line.sku, p.supplier, p.location, p.status, p.created_at, p.sent_at, line.ordered,
-             line.received, _minor(line.unit_cost, p.currency), line.promised_at, line.received_at, p.reference, s.connection)
+            (entity, line.line, line.sku, p.supplier, p.location, p.status, p.created_at, p.sent_at,
+             line.ordered, line.received, _minor(line.unit_cost, p.currency), line.promised_at, line.received_at,
+             p.reference, s.connection)
             for line in p.lines
         ]
     }  # fmt: skip

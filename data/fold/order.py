@@ -95,9 +95,7 @@ def fold_order(order: str, stated: Sequence[Stated], reference: Reference) -> Ro
         _add(rows, "sale", (order, sale.sale, sale.status, sale.total_minor, sale.currency, sale.created_at))
     payments = sorted(of_type(held, PaymentMoved), key=lambda p: (p.at, p.payment))
     for p in payments:
-        _add(
-            rows, "payment", (order, p.payment, p.kind, p.fee_kind, p.amount_minor, p.currency, p.at, channel)
-        )
+        _add(rows, "payment", (order, p.payment, p.kind, p.fee_kind, p.amount_minor, p.currency, p.at, channel))
     parcels = sorted(of_type(held, ParcelStated), key=lambda p: (p.handed_over_at, p.parcel))
     told = _told(held)
     _ship(lines, parcels, head)
@@ -152,17 +150,13 @@ def _head_and_lines(order: str, held: Sequence[Stated]) -> tuple[_Head | None, d
         None, True, None, None, 0, o1.simulated,
     )  # fmt: skip
     return head, {
-        s.event.line.line: _line(s.event.line, o1.currency)
-        for s in single
-        if isinstance(s.event, OrderLineStated)
+        s.event.line.line: _line(s.event.line, o1.currency) for s in single if isinstance(s.event, OrderLineStated)
     }
 
 
 def _line(stated: OrderLine, currency: str) -> _Line:
     gross = _minor(stated.unit_price * stated.units, minor_exponent(currency))
-    return _Line(
-        stated, gross - stated.discount_minor, gross, cancelled=min(stated.cancelled_units, stated.units)
-    )
+    return _Line(stated, gross - stated.discount_minor, gross, cancelled=min(stated.cancelled_units, stated.units))
 
 
 def _told(held: Sequence[Stated]) -> dict[str, datetime]:
@@ -294,9 +288,7 @@ def _stage(head: _Head, line: _Line, opened: int) -> tuple[str, datetime | None]
     return line.stage, line.stage_since or head.placed_at
 
 
-def _returns(
-    rows: Rows, order: str, channel: str | None, held: Sequence[Stated], lines: dict[str, _Line]
-) -> None:
+def _returns(rows: Rows, order: str, channel: str | None, held: Sequence[Stated], lines: dict[str, _Line]) -> None:
     inspected = {i.return_: i for i in of_type(held, InspectionStated)}
     for r in of_type(held, ReturnStated):
         inspection = inspected.get(r.return_)
@@ -350,9 +342,7 @@ def _ledger(
     first = min((line.first_shipped_at for line in lines.values() if line.first_shipped_at), default=None)
     for line_id, line in lines.items():
         if line.stated.kind == "service" and not line.sent and line.due:
-            line.sent.append(
-                (first or head.placed_at, line.due)
-            )  # a service is rendered with the first parcel
+            line.sent.append((first or head.placed_at, line.due))  # a service is rendered with the first parcel
         if line.sent:
             cost = reference.unit_cost(line.stated.sku, line.sent[0][0].date())
             line.unit_cost_minor = None if cost is None else cost.scaleb(exponent)
@@ -377,11 +367,7 @@ def _sale(line: _Line, at: datetime, units: int) -> _Posting:
 
     # The price is of all units ordered, cancelled ones too; what the order cost to serve falls on those that leave.
     gross, discount = part(line.gross_minor, ordered), part(line.stated.discount_minor, ordered)
-    cogs = (
-        0
-        if line.unit_cost_minor is None
-        else int((line.unit_cost_minor * units).to_integral_value(ROUND_HALF_EVEN))
-    )
+    cogs = 0 if line.unit_cost_minor is None else int((line.unit_cost_minor * units).to_integral_value(ROUND_HALF_EVEN))
     return _Posting(
         "sale", at, units, gross, discount, 0, cogs, part(line.shipping_minor), part(line.payment_fee_minor),
         part(line.marketplace_fee_minor), part(line.freight_minor), part(line.handling_minor),
@@ -393,9 +379,7 @@ def _costed(line: _Line) -> bool:
     return line.unit_cost_minor is not None or line.stated.kind == "service" or not line.sent
 
 
-def _refund(
-    rows: Rows, head: _Head, lines: dict[str, _Line], payment: PaymentMoved, held: Sequence[Stated]
-) -> None:
+def _refund(rows: Rows, head: _Head, lines: dict[str, _Line], payment: PaymentMoved, held: Sequence[Stated]) -> None:
     """Book a refund on its own date, on the returned lines by their value, or on all lines where none came back.
 
     Where nothing was shipped nothing was sold: the money went back, and no sale is taken back.
@@ -406,9 +390,7 @@ def _refund(
     for r in of_type(held, ReturnStated):
         for units in r.lines:
             if (line := lines.get(units.line)) and line.stated.units:
-                weights[units.line] = (
-                    weights.get(units.line, 0) + line.net_minor * units.units // line.stated.units
-                )
+                weights[units.line] = weights.get(units.line, 0) + line.net_minor * units.units // line.stated.units
     if not weights:
         weights = {line_id: max(line.net_minor, 0) for line_id, line in lines.items()}
     for line_id, part in zip(weights, allocate(payment.amount_minor, list(weights.values())), strict=True):
@@ -420,11 +402,7 @@ def _refund(
 
 def _back(line: _Line, inspection: InspectionStated, units: int, disposition: str) -> _Posting:
     """Reverse the cost of what came back, at the cost it left with; what is damaged is written down by as much."""
-    cost = (
-        0
-        if line.unit_cost_minor is None
-        else int((line.unit_cost_minor * units).to_integral_value(ROUND_HALF_EVEN))
-    )
+    cost = 0 if line.unit_cost_minor is None else int((line.unit_cost_minor * units).to_integral_value(ROUND_HALF_EVEN))
     at = inspection.inspected_at or inspection.received_at
     return _Posting("return", at, cogs=-cost, write_down=0 if disposition == "restock" else cost)
 

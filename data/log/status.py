@@ -41,18 +41,16 @@ def statuses(conn: sa.Connection) -> list[StreamStatus]:
     """Give every stream's status, by connection and stream."""
     s, h = t.source.c, t.health.c
     query = (
-        sa.select(
-            t.source, h.as_of, h.succeeded_at, h.failed_at, h.failures, h.error_class, h.error, h.refused
-        )
+        sa.select(t.source, h.as_of, h.succeeded_at, h.failed_at, h.failures, h.error_class, h.error, h.refused)
         .select_from(t.source.outerjoin(t.health, h.source == s.id))
         .order_by(s.connection, s.stream)
     )
     return [
         StreamStatus(
-            connection=r.connection, stream=r.stream, accepted=r.accepted, duplicates=r.duplicates, conflicts=r.conflicts,
-            dead_letters=r.dead_letters, restated=r.restated, refused=r.refused or 0, last_event_at=_at(r.last_event_at),
-            as_of=_at(r.as_of), succeeded_at=_at(r.succeeded_at), failed_at=_at(r.failed_at), failures=r.failures or 0,
-            error_class=r.error_class, error=r.error,
+            connection=r.connection, stream=r.stream, accepted=r.accepted, duplicates=r.duplicates,
+            conflicts=r.conflicts, dead_letters=r.dead_letters, restated=r.restated, refused=r.refused or 0,
+            last_event_at=_at(r.last_event_at), as_of=_at(r.as_of), succeeded_at=_at(r.succeeded_at),
+            failed_at=_at(r.failed_at), failures=r.failures or 0, error_class=r.error_class, error=r.error,
         )
         for r in conn.execute(query)
     ]  # fmt: skip
@@ -60,9 +58,7 @@ def statuses(conn: sa.Connection) -> list[StreamStatus]:
 
 def note_success(conn: sa.Connection, source: int, *, at: int, as_of: int | None) -> None:
     """Record that a read of the stream succeeded, and how fresh the source said its data is."""
-    _upsert(
-        conn, source, {"succeeded_at": at, "as_of": as_of, "failures": 0, "error_class": None, "error": None}
-    )
+    _upsert(conn, source, {"succeeded_at": at, "as_of": as_of, "failures": 0, "error_class": None, "error": None})
 
 
 def note_failure(conn: sa.Connection, source: int, *, at: int, error_class: str, error: str) -> None:

@@ -34,7 +34,7 @@ record = sa.Table(
     sa.Column("version", Big, nullable=False),
     sa.Column("observed_at", Big, nullable=False),
     sa.Column("received_at", Big, nullable=False),
-    sa.Column("hash", sa.LargeBinary(16), nullable=False),
+    sa.Column("hash", sa.LargeBinary(16), nullable=False),  # of the bytes as received
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("batch", sa.Integer),
     sa.Column("place", sa.Text),  # where it stood: file row, page item, webhook id
@@ -42,6 +42,8 @@ record = sa.Table(
     sa.Column("same_as", Big),
     sa.Column("error_class", sa.Text),
     sa.Column("error", sa.Text),
+    sa.Column("edited", sa.LargeBinary),  # what a person made of a dead letter; the body stays as evidence
+    sa.Column("dismissed", sa.Text),  # who set a dead letter aside, and why
     sa.Index("record_key", "source", "key"),
     sa.Index("record_batch", "batch"),
 )
@@ -96,9 +98,7 @@ health = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # since the last success
     sa.Column("error_class", sa.Text),
     sa.Column("error", sa.Text),
-    sa.Column(
-        "refused", Big, nullable=False, server_default="0"
-    ),  # turned away at the door: bad signature, too large
+    sa.Column("refused", Big, nullable=False, server_default="0"),  # turned away at the door: bad signature, too large
 )
 
 batch = sa.Table(
@@ -111,6 +111,18 @@ batch = sa.Table(
     sa.Column("received_at", Big, nullable=False),
     sa.Column("status", sa.Text, nullable=False),  # open | closed | withdrawn
     sa.Column("rows", Big, nullable=False, server_default="0"),
+)
+
+#: What a closed batch covers of a stream: an aspect of these that it lacks is gone.
+batch_scope = sa.Table(
+    "batch_scope",
+    metadata,
+    sa.Column("source", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("entity", sa.Text, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Index("batch_scope_batch", "batch"),
+    sqlite_with_rowid=False,
 )
 
 identity = sa.Table(
@@ -132,6 +144,14 @@ person = sa.Table(
     sa.Column("stored_at", Big, nullable=False),
 )
 
+#: Keys of erased persons: what arrives again under them is not stored.
+erased = sa.Table(
+    "erased",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("erased_at", Big, nullable=False),
+)
+
 #: What readers open: versions of the fact tables that belong together.
 publication = sa.Table(
     "publication",
@@ -141,4 +161,6 @@ publication = sa.Table(
     sa.Column("tables", sa.Text, nullable=False),  # JSON: {table: {"base": version, "tail": version}}
     sa.Column("fold", sa.Integer, nullable=False),  # version of the fold that made it
     sa.Column("published_at", Big, nullable=False),
+    sa.Column("received_upto", Big, nullable=False),  # newest receipt that it holds
+    sa.Column("files", sa.LargeBinary),  # kept for good: the files of every table, compressed JSON
 )
