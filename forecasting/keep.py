@@ -1,0 +1,40 @@
+"""The projection kept beside the facts: one Parquet file, replaced in one step, with the publication it rests on."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from data.clock import from_micros, to_micros
+from forecasting.projection import SCHEMA
+
+FILE = "projection.parquet"
+#: Raised with every change of columns or meaning: a file of another program version is ignored, not guessed at.
+VERSION = "1"
+
+
+def save_projection(folder: Path, frame: pl.DataFrame, publication: int, at: datetime) -> None:
+    """Keep a projection; a reader sees the old file or the new one, never a part of either."""
+    written = folder / f".{FILE}.{os.getpid()}"
+    metadata = {"version": VERSION, "publication": str(publication), "at": str(to_micros(at))}
+    frame.write_parquet(written, metadata=metadata)
+    written.replace(folder / FILE)
+
+
+def load_projection(folder: Path) -> tuple[pl.DataFrame, int, datetime] | None:
+    """Give the kept projection, its publication and its time; None where there is none that this program wrote."""
+    file = folder / FILE
+    try:
+        body = file.read_bytes()
+        metadata = pl.read_parquet_metadata(body)
+        if metadata.get("version") != VERSION:
+            return None
+        frame = pl.read_parquet(body)
+    except (FileNotFoundError, pl.exceptions.ComputeError):
+        return None
+    if frame.schema != SCHEMA:
+        return None
+    return frame, int(metadata["publication"]), from_micros(int(metadata["at"]))
