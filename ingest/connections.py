@@ -26,6 +26,8 @@ from pathlib import Path
 
 import httpx
 import msgspec
+from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from data.errors import ConfigError
 from ingest.adapter import Adapter
@@ -116,8 +118,20 @@ def open_adapter(
 
 
 def webhook_secrets(connection: Connection, env: Mapping[str, str]) -> tuple[str, ...]:
-    """Look up the secrets with which a connection signs its webhooks, newest first."""
-    return tuple(secret(reference, env) for reference in connection.webhook_secrets)
+    """Look up the secrets with which a connection signs its webhooks, newest first.
+
+    Raises:
+        ConfigError: one is missing or is no signing secret.
+    """
+    found = tuple(secret(reference, env) for reference in connection.webhook_secrets)
+    for reference, value in zip(connection.webhook_secrets, found, strict=True):
+        try:
+            Webhook(value)
+        except (ValueError, EmptyWebhookSecretError) as error:
+            raise ConfigError(
+                f"connection {connection.name}: {reference} is no signing secret; whsec_ and base64 was expected"
+            ) from error
+    return found
 
 
 def subscribe(adapter: Adapter, url: str, signing_secret: str, streams: Sequence[str] = ()) -> str:

@@ -290,7 +290,7 @@ def _without_reread(store: Store, source: int, page: Page, records: list[Prepare
         return records
     with store.log.read() as conn:
         known = newest_records(conn, source, again)
-    return [p for p in records if known.get(p.item.key) != (p.item.version, p.digest)]
+    return [p for p in records if known.get(p.item.key) != (p.item.version, p.hash)]
 
 
 def _keep(

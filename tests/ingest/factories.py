@@ -1,0 +1,116 @@
+"""A store, adapters over a wire of our own, and golden items to put behind it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+
+from data.log import tables as t
+from data.log.status import StreamStatus, statuses
+from data.settings import read_settings
+from data.store import Store, open_store
+from ingest.adapter import Adapter
+from ingest.connections import OPENERS
+from ingest.http import Http
+from ingest.shapes import Context
+from tests.ingest.remote import Remote
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+GOLDEN = Path(__file__).parent / "golden"
+SYSTEMS = tuple(OPENERS)
+
+
+def a_store(folder: Path) -> Store:
+    """Open an empty workspace."""
+    return open_store(read_settings({"FILLWELL_HOME": str(folder)}), "test")
+
+
+class Sleeper:
+    """Real time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        """Pass time."""
+        self.slept.append(seconds)
+        self.at += seconds
+
+    def monotonic(self) -> float:
+        """Tell it."""
+        return self.at
+
+
+def an_http(
+    transport: httpx.BaseTransport, *, name: str = "shop", sleeper: Sleeper | None = None, rate: float = 1e6
+) -> Http:
+    """Connect to a wire; waits take no time."""
+    time = sleeper or Sleeper()
+    return Http(
+        name, "https://remote.test", "token-1", rate=rate, transport=transport, sleep=time.sleep, monotonic=time.monotonic
+    )  # fmt: skip
+
+
+def an_adapter(
+    system: str, remote: Remote, *, connection: str | None = None, orders_from: str = "storefront"
+) -> Adapter:
+    """Open an account of a system behind a wire."""
+    name = connection or system
+    context = Context(connection=name, authority=orders_from if system != "storefront" else name, currency="GBP")
+    return OPENERS[system](an_http(remote.transport, name=name), context)
+
+
+def golden(system: str) -> dict[str, list[dict[str, Any]]]:
+    """Read a system's golden items with the events that they mean, by stream."""
+    found: dict[str, list[dict[str, Any]]] = json.loads((GOLDEN / f"{system}.json").read_text())
+    return found
+
+
+def an_item(system: str, stream: str, key: str, **fields: object) -> dict[str, Any]:
+    """Copy a golden item under another key."""
+    return {**golden(system)[stream][0]["raw"], "id": key, **fields}
+
+
+def an_order(key: str = "1001", **fields: object) -> dict[str, Any]:
+    """Make an order as the storefront gives it."""
+    return an_item("storefront", "orders", key, **fields)
+
+
+def status_of(store: Store, connection: str, stream: str) -> StreamStatus:
+    """Give a stream's status."""
+    with store.log.read() as conn:
+        return next(s for s in statuses(conn) if (s.connection, s.stream) == (connection, stream))
+
+
+def outcomes(store: Store) -> dict[str, int]:
+    """Count records by outcome."""
+    with store.log.read() as conn:
+        query = sa.select(t.record.c.outcome, sa.func.count()).group_by(t.record.c.outcome)
+        return {outcome: number for outcome, number in conn.execute(query)}
+
+
+def keys_held(store: Store) -> list[str]:
+    """Give the keys of all accepted records, as often as accepted."""
+    with store.log.read() as conn:
+        query = sa.select(t.record.c.key).where(t.record.c.outcome == "accepted").order_by(t.record.c.key)
+        return list(conn.execute(query).scalars())
+
+
+def accounted(store: Store) -> bool:
+    """Tell whether every stream's tally equals a count over its records."""
+    with store.log.read() as conn:
+        query = sa.select(t.record.c.source, t.record.c.outcome, sa.func.count()).group_by(
+            t.record.c.source, t.record.c.outcome
+        )
+        counted: dict[tuple[int, str], int] = {(s, o): n for s, o, n in conn.execute(query)}
+        rows = conn.execute(sa.select(t.source)).all()
+    names = {"accepted": "accepted", "duplicate": "duplicates", "conflict": "conflicts", "dead_letter": "dead_letters"}
+    return all(
+        getattr(row, column) == counted.get((row.id, outcome), 0) for row in rows for outcome, column in names.items()
+    )

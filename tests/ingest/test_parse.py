@@ -1,0 +1,142 @@
+"""What each system's words mean in ours: a golden file each, and bad records that do no harm."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.events import OrderStated, encode
+from data.log.append import Received
+from ingest.adapter import Adapter
+from ingest.rest import raw_item
+from tests.ingest.factories import NOON, SYSTEMS, an_adapter, an_order, golden
+from tests.ingest.remote import Remote
+
+STREAMS = [(system, stream) for system in SYSTEMS for stream in golden(system)]
+
+
+def parsed(adapter: Adapter, stream: str, raw: object) -> Received:
+    body = raw if isinstance(raw, bytes) else json.dumps(raw).encode()
+    return adapter.parse(stream, raw_item(body, 0))
+
+
+def adapter_of(system: str) -> Adapter:
+    return an_adapter(system, Remote(NOON))
+
+
+@pytest.mark.parametrize(("system", "stream"), STREAMS)
+def test_a_golden_item_means_what_its_file_says(system: str, stream: str) -> None:
+    for example in golden(system)[stream]:
+        received = parsed(adapter_of(system), stream, example["raw"])
+        assert received.error is None
+        assert [json.loads(encode(event)) for event in received.events] == example["events"]
+        assert (received.key, received.version) == (example["raw"]["id"], example["raw"]["version"])
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_stream_of_a_system_has_a_golden_item(system: str) -> None:
+    assert set(adapter_of(system).streams) == set(golden(system))
+
+
+def test_the_same_order_number_from_two_storefronts_never_merges() -> None:
+    first, second = (an_adapter("storefront", Remote(NOON), connection=name) for name in ("shop", "outlet"))
+    orders = [
+        parsed(shop, "orders", {**an_order("1001"), "version": 1, "updated_at": NOON.isoformat()})
+        for shop in (first, second)
+    ]
+    assert [o.events[0].order for o in orders if isinstance(o.events[0], OrderStated)] == ["shop/1001", "outlet/1001"]
+
+
+def test_name_and_email_are_kept_apart_and_the_record_keeps_only_their_key() -> None:
+    received = parsed(adapter_of("storefront"), "orders", golden("storefront")["orders"][0]["raw"])
+    assert b"Liam" not in received.raw
+    assert b"example.com" not in received.raw
+    [(key, fields)] = received.persons
+    assert key == "storefront/guest-536558"
+    assert json.loads(fields)["name"] == "Liam Underhill"
+
+
+def test_name_and_email_are_kept_apart_in_a_dead_letter_too() -> None:
+    received = parsed(adapter_of("storefront"), "orders", {**golden("storefront")["orders"][0]["raw"], "lines": 7})
+    assert received.error is not None
+    assert b"Liam" not in received.raw
+
+
+@pytest.mark.parametrize(
+    ("fields", "error_class", "said"),
+    [
+        ({"lines": "none"}, "shape", "array"),
+        ({"currency": "pounds"}, "shape", "currency"),
+        ({"created_at": "2026-03-02T12:00:00"}, "shape", "timezone"),
+        ({"created_at": "9999-12-31T23:59:59-05:00"}, "value", "date value out of range"),
+        ({"shipping_price": "NaN"}, "value", "finite"),
+        ({"shipping_price": "1e999999"}, "value", "out of range"),
+        ({"shipping_price": "free"}, "value", "no amount"),
+    ],
+)
+def test_a_bad_order_says_what_is_wrong_with_it(fields: dict[str, object], error_class: str, said: str) -> None:
+    received = parsed(adapter_of("storefront"), "orders", {**golden("storefront")["orders"][0]["raw"], **fields})
+    assert received.error is not None
+    assert received.error.error_class == error_class
+    assert said in str(received.error)
+
+
+def test_a_record_nested_beyond_reason_is_a_dead_letter() -> None:
+    deep = (
+        b'{"id":"x","version":1,"updated_at":"2026-03-02T12:00:00Z","lines":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    )
+    received = parsed(adapter_of("storefront"), "orders", deep)
+    assert received.error is not None
+
+
+def test_an_order_with_two_lines_of_one_id_is_refused() -> None:
+    raw = golden("storefront")["orders"][0]["raw"]
+    received = parsed(adapter_of("storefront"), "orders", {**raw, "lines": [raw["lines"][0]] * 2})
+    assert received.error is not None
+
+
+_scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+    | st.sampled_from(["NaN", "Infinity", "-1", "1e400", "9999-12-31T23:59:59-12:00", "\x00", "GBP", "EUR", "0001-01-01T00:00:00+14:00"])
+)  # fmt: skip
+_values = st.recursive(_scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3), max_leaves=6)  # fmt: skip
+
+
+def _wire(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", errors="surrogatepass")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_no_payload_whatever_it_holds_raises(data: st.DataObject) -> None:
+    system, stream = data.draw(st.sampled_from(STREAMS))
+    raw = dict(golden(system)[stream][0]["raw"])
+    for field in data.draw(st.lists(st.sampled_from(sorted(raw)), max_size=3)):
+        raw[field] = data.draw(_values)
+    body = _wire(raw)
+    if data.draw(st.booleans()):
+        cut = data.draw(st.integers(0, len(body)))
+        body = body[:cut] + data.draw(st.binary(max_size=4)) + body[cut:]
+    received = parsed(adapter_of(system), stream, body)
+    assert (received.error is None) == bool(received.events)
+    received.key.encode()
+    for event in received.events:
+        msgspec.json.decode(encode(event))
+
+
+def test_an_item_without_a_head_is_keyed_by_its_content() -> None:
+    adapter = adapter_of("carrier")
+    first, again = (parsed(adapter, "parcels", b"[1, 2]") for _ in range(2))
+    assert first.key == again.key
+    assert first.error is not None
+
+
+def test_the_wire_is_closed_with_the_adapter() -> None:
+    adapter = adapter_of("carrier")
+    adapter.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        adapter.get("parcels", "x", clock=lambda: NOON)
