@@ -25,6 +25,7 @@ def start(
     browser: Annotated[bool, typer.Option(help="Open a browser (only from a terminal).")] = True,
 ) -> None:
     """Serve the desk in the foreground until Ctrl-C; PORT and FILLWELL_HOST say where."""
+    from app.connect import note_sandbox
     from app.demo.shop import SEED
     from app.processes import Child, free_port, module, require_free, supervise
     from app.progress import Progress, read_progress, write_progress
@@ -39,9 +40,9 @@ def start(
     env = {**os.environ, "FILLWELL_HOME": str(chosen.home)}
     children: list[Child] = []
     if workspace == "demo" and role != "desk":
-        env["FILLWELL_SANDBOX_PORT"] = env.get("FILLWELL_SANDBOX_PORT") or str(free_port())
-        cache = chosen.home / "cache"
-        command = module("sandbox", "--port", env["FILLWELL_SANDBOX_PORT"], "--seed", str(SEED), "--cache", str(cache))
+        port, cache = free_port(), chosen.home / "cache"
+        note_sandbox(folder, f"http://127.0.0.1:{port}")
+        command = module("sandbox", "--port", str(port), "--seed", str(SEED), "--cache", str(cache))
         children.append(Child("sandbox", command, env, logs / "sandbox.log"))
     if role != "desk":
         env["FILLWELL_ENGINE_PORT"] = str(_engine_port(chosen.engine_port))

@@ -52,7 +52,7 @@ def run(engine: Engine, *, wake: threading.Event, stopping: Callable[[], bool], 
             each()
             _beat(engine, pace)
         except StoreError as error:  # a full disk or a locked store: nothing acknowledged is lost, so wait and go on
-            log.error("store", error=str(error))
+            log.warning("the store is in the way", error=str(error))
             wake.wait(10.0)
         wake.wait(BEAT_SECONDS)
         wake.clear()

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from actions import outbox
 from actions.desk import Desk
 from actions.detect import DetectReport, detect
-from actions.outbox import send_due, verify_due
 from actions.targets import Targets
 from actions.view import Schedule, View
 from app.engine.target import AdapterTarget
@@ -103,5 +103,4 @@ def detect_cases(engine: Engine) -> DetectReport | None:
 
 def act(engine: Engine) -> int:
     """Send what is approved and due, read back what was sent; returns how many actions moved."""
-    targets = engine.targets
-    return send_due(engine.desk, targets) + verify_due(engine.desk, targets)
+    return sum(step.done for step in outbox.work(engine.desk, targets=engine.targets))
