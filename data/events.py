@@ -154,6 +154,8 @@ class ReturnStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     status: str
     reason: str | None = None
     refunded_minor: int = 0
+    channel: str | None = None  #: where the return's own document states it
+    currency: str = ""
 
 
 class InspectionStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="inspection"):
