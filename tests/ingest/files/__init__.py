@@ -1,0 +1,1 @@
+"""Files with every kind of dirt, and the mappings that survive it."""
