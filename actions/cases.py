@@ -143,11 +143,8 @@ def headline(desk: Desk) -> list[Headline]:
         .group_by(ranked.c.currency)
     )
     with desk.read() as conn:
-        counted: dict[str, int] = dict(
-            conn.execute(
-                sa.select(c.currency, sa.func.count()).where(live, c.parent.is_(None)).group_by(c.currency)
-            ).tuples()
-        )
+        tally = sa.select(c.currency, sa.func.count()).where(live, c.parent.is_(None)).group_by(c.currency)
+        counted: dict[str, int] = {currency: number for currency, number in conn.execute(tally)}  # noqa: C416 -- typed
         money = {currency: (int(exposed), int(loss)) for currency, exposed, loss in conn.execute(sums)}
     return [Headline(currency, *money.get(currency, (0, 0)), counted[currency]) for currency in sorted(counted)]
 
