@@ -1,0 +1,1 @@
+"""The metrics: one file each, or one for a small family that shares its measures."""

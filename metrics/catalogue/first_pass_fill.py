@@ -1,0 +1,47 @@
+"""First-pass fill rate: the share of what was ordered that left in the order's first shipment, whatever the date.
+
+A line or an order counts when all of it did. Services are not in question. A customer's cancellation leaves the
+denominator only if it came before the promise and before anything left; every other cancellation stays and counts as
+not filled. What has not left yet counts as not filled and makes the figure provisional.
+
+Example: 10 units ordered, 8 in the first parcel, 2 two days later: 80 % of units, 0 % of lines and orders.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from metrics.metric import ONE, Metric, Part
+from metrics.needs import ORDERS, SHIPMENTS
+from metrics.sources import LINES, Source
+from metrics.sources import ORDERS as WHOLE_ORDERS
+
+_DUE = pl.col("due_units") > 0
+_COMPLETE = (pl.col("first_pass_units") == pl.col("due_units")).cast(pl.Int64)
+
+
+def _metric(grain: str, source: Source, done: pl.Expr, due: pl.Expr) -> Metric:
+    def part(amount: pl.Expr) -> Part:
+        return Part(source=source, time="placed_at", only=_DUE, amount=amount)
+
+    return Metric(
+        name=f"first_pass_fill_rate_{grain}",
+        label=f"First-pass fill rate, {grain}",
+        definition=str(__doc__),
+        formula=f"{grain} in the first shipment ÷ {grain} ordered",
+        unit="percent",
+        good="up",
+        numerator=part(done),
+        denominator=part(due),
+        pending=part(pl.col("unsent_units")),
+        pending_text="{:,} units have not left yet",
+        needs=(ORDERS, SHIPMENTS),
+        owner="fulfilment",
+    )
+
+
+METRICS = (
+    _metric("units", LINES, pl.col("first_pass_units"), pl.col("due_units")),
+    _metric("lines", LINES, _COMPLETE, ONE),
+    _metric("orders", WHOLE_ORDERS, _COMPLETE, ONE),
+)
