@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import sqlalchemy as sa
+from hypothesis import strategies as st
 
 from data.log import tables as t
 from data.log.status import StreamStatus, statuses
@@ -53,7 +55,8 @@ def an_http(
     """Connect to a wire; waits take no time."""
     time = sleeper or Sleeper()
     return Http(
-        name, "https://remote.test", "token-1", rate=rate, transport=transport, sleep=time.sleep, monotonic=time.monotonic
+        name, "https://remote.test", "token-1",
+        rate=rate, transport=transport, sleep=time.sleep, monotonic=time.monotonic,
     )  # fmt: skip
 
 
@@ -92,7 +95,7 @@ def outcomes(store: Store) -> dict[str, int]:
     """Count records by outcome."""
     with store.log.read() as conn:
         query = sa.select(t.record.c.outcome, sa.func.count()).group_by(t.record.c.outcome)
-        return {outcome: number for outcome, number in conn.execute(query)}
+        return {row[0]: row[1] for row in conn.execute(query)}
 
 
 def keys_held(store: Store) -> list[str]:
@@ -113,4 +116,18 @@ def accounted(store: Store) -> bool:
     names = {"accepted": "accepted", "duplicate": "duplicates", "conflict": "conflicts", "dead_letter": "dead_letters"}
     return all(
         getattr(row, column) == counted.get((row.id, outcome), 0) for row in rows for outcome, column in names.items()
+    )
+
+
+def dice_of(seed: int) -> random.Random:
+    """Give seeded dice."""
+    return random.Random(seed)  # noqa: S311 -- dice of a test are no secret
+
+
+def json_values(scalars: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Draw anything that JSON can hold."""
+    return st.recursive(
+        st.none() | st.booleans() | scalars,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+        max_leaves=6,
     )

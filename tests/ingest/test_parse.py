@@ -13,7 +13,7 @@ from data.events import OrderStated, encode
 from data.log.append import Received
 from ingest.adapter import Adapter
 from ingest.rest import raw_item
-from tests.ingest.factories import NOON, SYSTEMS, an_adapter, an_order, golden
+from tests.ingest.factories import NOON, SYSTEMS, an_adapter, an_order, golden, json_values
 from tests.ingest.remote import Remote
 
 STREAMS = [(system, stream) for system in SYSTEMS for stream in golden(system)]
@@ -99,11 +99,8 @@ def test_an_order_with_two_lines_of_one_id_is_refused() -> None:
     assert received.error is not None
 
 
-_scalars = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-    | st.sampled_from(["NaN", "Infinity", "-1", "1e400", "9999-12-31T23:59:59-12:00", "\x00", "GBP", "EUR", "0001-01-01T00:00:00+14:00"])
-)  # fmt: skip
-_values = st.recursive(_scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3), max_leaves=6)  # fmt: skip
+_odd = ("NaN", "Infinity", "-1", "1e400", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00", "\x00", "EUR")
+_values = json_values(st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(_odd))
 
 
 def _wire(value: object) -> bytes:
