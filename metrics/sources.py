@@ -24,7 +24,7 @@ OPEN_STAGES = ("unpaid", "held", "placed", "backordered", "released", "picking",
 
 DEMAND_DAYS = 28  #: how far back the trailing demand looks
 
-DEMAND_SCHEMA = {"sku": pl.String, "location": pl.String, "units_per_day": pl.Float64}
+DEMAND_SCHEMA = {"sku": pl.String, "location": pl.String, "demand_per_day": pl.Float64}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,8 +231,9 @@ def _exposed_value(given: Given, wanted: frozenset[str]) -> pl.LazyFrame:
 
 
 def _demand(given: Given, _wanted: frozenset[str]) -> pl.LazyFrame:
+    """Make a row an item at a location of a projection; where it could say nothing there is no row."""
     frame = pl.DataFrame(schema=DEMAND_SCHEMA) if given.demand is None else given.demand
-    return frame.lazy()
+    return frame.lazy().filter(pl.col("demand_per_day").is_not_null())
 
 
 def known_until(status: StreamStatus) -> datetime | None:

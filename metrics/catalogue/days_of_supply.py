@@ -42,7 +42,7 @@ METRICS = (
         "days_of_supply",
         "Days of supply",
         "usable units ÷ projected units a day",
-        Part(source=DEMAND, amount=pl.col("units_per_day")),
+        Part(source=DEMAND, amount=pl.col("demand_per_day")),
         PROJECTION,
         "no demand is projected, or nobody counted the stock",
     ),
