@@ -84,7 +84,6 @@ class OrderLineStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     shipped_at: datetime | None = None
     ship_by: datetime | None = None
     promise: str | None = None
-    reversed_at: datetime | None = None  #: a cancellation line: units came back then (units are positive)
     simulated: bool = False
 
 
@@ -375,7 +374,7 @@ def entities(event: Event) -> tuple[Entity, ...]:  # noqa: PLR0911 -- a table in
         case ParcelStated():
             return (("order", event.order), ("parcel", event.tracking))
         case ReturnStated() | InspectionStated():
-            return (("order", event.order),)
+            return (("order", event.order), ("return", event.return_))
         case TrackingStated():
             return (("parcel", event.tracking),)
         case StockStated():

@@ -46,6 +46,7 @@ TABLES: dict[str, FactTable] = {
             first_shipment_units=N, shipped_units=N, on_time_units=N, told_units=N, returned_units=N, open_units=N,
             first_shipped_at=T, last_shipped_at=T, ship_by=T, promise=S,  # given | policy | null
             location=S, stage=S, stage_since=T, hold=S, paid=B,
+            excused_units=N,  # cancelled units that leave the denominators of service rates
         ),
         # One row a line in a parcel.
         _table(
@@ -56,7 +57,8 @@ TABLES: dict[str, FactTable] = {
         # The margin ledger: one row a line and posting, a column a component; costs are positive.
         _table(
             "line_amount", "order",
-            line_id=S, sku=S, channel=S, location=S, simulated=B, entry=S,  # sale | refund | return
+            line_id=S, sku=S, channel=S, location=S, simulated=B,
+            entry=S,  # sale | refund | return | fee (of an order cancelled whole)
             posted_at=T, placed_at=T, currency=S, units=N,
             gross_minor=N, discount_minor=N, refund_minor=N, cogs_minor=N, shipping_minor=N,
             payment_fee_minor=N, marketplace_fee_minor=N, freight_minor=N, handling_minor=N, return_cost_minor=N,
@@ -79,7 +81,7 @@ TABLES: dict[str, FactTable] = {
         _table("stock_day", "stock_month", connection=S, sku=S, location=S, day=D, closing_units=N),
         _table(
             "listing", "listing",
-            channel=S, sku=S, title=S, quantity=N, active=B, price_minor=N, currency=S, version=N, connection=S,
+            channel=S, sku=S, title=S, quantity=N, active=B, price_minor=N, currency=S, connection=S,
         ),
         _table("channel", "channel", name=S, locations=S, buffer_units=N, cap_units=N, handling_hours=N, connection=S),
         _table(

@@ -141,13 +141,18 @@ class Lake:
     versions: Versions = field(default_factory=dict)  #: what the writer stands on
     _open: dict[tuple[str, str], DeltaTable] = field(default_factory=dict)
 
-    def frames(self, versions: Versions) -> Frames:
-        """Open the tables at a publication's versions; tables it does not name are empty."""
+    def frames(self, versions: Versions, *, older: bool = False) -> Frames:
+        """Open the tables at a publication's versions; tables it does not name are empty.
+
+        `older`: an older program made them, so that columns may be missing: they are null until the next fold.
+        """
+
+        def scan(table: FactTable, part: str, empty: pl.DataFrame) -> pl.LazyFrame:
+            version = versions.get(table.name, {}).get(part)
+            return self._scan_older(table, part, version, empty) if older else self._scan(table, part, version, empty)
+
         return {
-            name: (
-                self._scan(table, "base", versions.get(name, {}).get("base"), _empty(table)),
-                self._scan(table, "tail", versions.get(name, {}).get("tail"), _empty_tail(table)),
-            )
+            name: (scan(table, "base", _empty(table)), scan(table, "tail", _empty_tail(table)))
             for name, table in TABLES.items()
         }
 
@@ -258,7 +263,10 @@ class Lake:
         if mode == "append":
             write_deltalake(table, rows, mode="append", configuration=_PROPERTIES, commit_properties=commit)
         else:
-            write_deltalake(table, rows, mode="overwrite", configuration=_PROPERTIES, commit_properties=commit)
+            write_deltalake(
+                table, rows, mode="overwrite", schema_mode="overwrite", configuration=_PROPERTIES,
+                commit_properties=commit,
+            )  # fmt: skip
         if isinstance(table, DeltaTable):
             table.update_incremental()
 
@@ -266,6 +274,14 @@ class Lake:
         if version is None:
             return empty.lazy()
         return pl.scan_delta(self._path(table.name, part), version=version).select(empty.columns)
+
+    def _scan_older(self, table: FactTable, part: str, version: int | None, empty: pl.DataFrame) -> pl.LazyFrame:
+        if version is None:
+            return empty.lazy()
+        rows = pl.scan_delta(self._path(table.name, part), version=version)
+        known = rows.collect_schema().names()
+        missing = [pl.lit(None, kind).alias(name) for name, kind in empty.schema.items() if name not in known]
+        return rows.with_columns(missing).select(empty.columns)
 
 
 @contextmanager

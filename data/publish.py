@@ -20,11 +20,12 @@ import sqlalchemy as sa
 
 from data.clock import from_micros, to_micros
 from data.errors import RequestError, StoreError
-from data.events import Cost, Entity, ItemStated, decode
+from data.events import Cost, Entity, decode
 from data.facts import ENTITY, KINDS, TABLES, FactTable, Rows, frame, tables_of
 from data.fold.fold import FOLD_VERSION, fold
+from data.fold.item import whole_item
 from data.fold.reference import Reference
-from data.fold.settle import Stated, chosen, settle
+from data.fold.settle import Stated, settle
 from data.lake import Facts, Files, Lake, Versions, difference
 from data.log import tables as t
 from data.log.rows import chunks
@@ -80,7 +81,10 @@ def open_facts(store: Store) -> Facts:
 def facts_of(store: Store, publication: Publication) -> Facts:
     """Open one publication."""
     lake = Lake(store.facts)
-    frames = lake.frames(publication.tables) if publication.files is None else lake.frames_of_files(publication.files)
+    if publication.files is not None and publication.fold == FOLD_VERSION:
+        frames = lake.frames_of_files(publication.files)
+    else:
+        frames = lake.frames(publication.tables, older=publication.fold != FOLD_VERSION)
     return Facts(publication.id, publication.position, publication.published_at, frames)
 
 
@@ -389,7 +393,7 @@ def _reference(conn: sa.Connection, span: Span) -> Reference:
     every = conn.execute(sa.select(t.event_entity.c.entity).where(t.event_entity.c.kind == "item").distinct())
     costs: dict[str, Sequence[Cost]] = {}
     for sku, stated in _events_of(conn, "item", set(every.scalars()), span):
-        item = chosen(settle(stated), ItemStated)
+        item = whole_item(settle(stated))
         if item is not None:
-            costs[sku] = sorted(item.costs, key=lambda cost: cost.effective_from)
+            costs[sku] = item.costs
     return Reference(costs)

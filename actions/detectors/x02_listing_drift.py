@@ -36,7 +36,7 @@ def find(view: View, p: Parameters) -> pl.DataFrame:
         expected_listings(view)
         .with_columns((pl.col("quantity") - pl.col("expected")).alias("drift"), tolerance.alias("tolerance"))
         .filter(pl.col("drift").abs() > pl.col("tolerance") / 2)
-        .filter(pl.col("active") | (pl.col("expected") > 0))
+        .filter("active")
         .join(daily_units(view, "channel", "sku"), on=["channel", "sku"], how="left")
         .join(unit_margins(view), on="sku", how="left")
         .with_columns(
@@ -71,7 +71,7 @@ def _finding(row: dict[str, Any], view: View, p: Parameters) -> Finding:
         channel=row["channel"],
         sku=row["sku"],
         ours={"quantity": expected},
-        remote={"quantity": listed, "active": row["active"], "version": row["version"]},
+        remote={"quantity": listed, "active": row["active"]},
         evidence={
             "rule": "min(cap, ATP - buffer), not below 0",
             "pools": {pool["location"]: pool["atp"] for pool in row["pools"]},

@@ -136,8 +136,6 @@ def _order_line(event: OrderLineStated) -> list[tuple[datetime, str, str]]:
     told = [(event.placed_at, f"{what} ordered", line.title)]
     if event.shipped_at is not None:
         told.append((event.shipped_at, f"{what} shipped", by_file))
-    if event.reversed_at is not None:
-        told.append((event.reversed_at, f"{what} came back", by_file))
     return told
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from data.clock import from_micros, to_micros
-from data.events import Entity, decode
+from data.events import Entity, Event, decode
 from data.fold.settle import Stated
 from data.log import tables as t
 
@@ -134,3 +134,17 @@ def dead_letters(conn: sa.Connection, *, limit: int = 200) -> list[DeadLetter]:
         )
         for row in conn.execute(query)
     ]
+
+
+def last_heard(conn: sa.Connection, connection: str, stream: str, key: str) -> Event | None:
+    """Give what a connection last said under one key of a stream; None where it never did."""
+    e, s = t.event.c, t.source.c
+    query = (
+        sa.select(e.body)
+        .select_from(t.event.join(t.source, s.id == e.source))
+        .where(s.connection == connection, s.stream == stream, e.key == key)
+        .order_by(e.version.desc(), e.observed_at.desc(), e.digest.desc())
+        .limit(1)
+    )
+    body = conn.execute(query).scalar()
+    return None if body is None else decode(bytes(body))
