@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 import polars as pl
@@ -100,6 +100,12 @@ def frame(findings: Sequence[Finding]) -> pl.DataFrame:
         for f in findings
     ]  # fmt: skip
     return pl.DataFrame(rows, schema=FINDING)
+
+
+def per_hour(loss_minor: int, deadline: datetime | None, now: datetime) -> int:
+    """Spread a loss over the hours in which it falls due: up to the deadline, between an hour and a day."""
+    hours = 24.0 if deadline is None else min(max((deadline - now) / timedelta(hours=1), 1.0), 24.0)
+    return round(loss_minor / hours)
 
 
 def _json(value: object) -> str:

@@ -15,7 +15,7 @@ import msgspec
 import polars as pl
 
 from actions.view import View
-from data.events import Entity, Event
+from data.events import Event
 from data.lake import Facts
 from ingest.adapter import WriteRequest
 
@@ -29,7 +29,6 @@ class Look:
     connection: str
     stream: str
     key: str | None  #: None where the thing does not exist before it is made
-    entity: Entity | None = None  #: the same thing in the log
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,9 +115,11 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moved:
-    """What was sold and came back since a moment, each order named, so that a moving quantity can be judged."""
+class Meanwhile:
+    """What happened since it was sent: what was sold and came back, each order named, and how fresh streams are."""
 
+    now: datetime
+    as_of: Mapping[tuple[str, str], datetime] = field(default_factory=dict)  #: by connection and stream
     sold: int = 0
     returned: int = 0
     orders: tuple[str, ...] = ()
@@ -136,25 +137,23 @@ class ActionType(Generic[C]):
     inputs: tuple[str, ...]  #: streams that the plan is computed from; stale ones block expansive plans
     look: Callable[[Mapping[str, Any], View], Look]
     plan: Callable[[Ask], Draft]
-    verify: Callable[[Intent, Event | None, Moved], Verdict]
+    verify: Callable[[Intent, Event | None, Meanwhile], Verdict]
     undo: Callable[[Intent, Event | None, str], Draft] | None = None
     document: str | None = None  #: kind of event that states the thing made
+    internal: bool = False  #: changes nothing at a remote: it has no request, and failing is no mismatch
     idempotent: bool = True  #: the remote keeps idempotency keys: the same key twice has one effect
     settle: timedelta = timedelta(seconds=60)  #: how long the remote may take to show what it accepted
     shows_after: timedelta = timedelta(minutes=15)  #: how long until the case should be gone once it is verified
     parameters: C | None = None
 
 
-def moved_since(facts: Facts, channel: str, sku: str, since: datetime) -> Moved:
-    """Count what a channel sold of an item and took back since a moment."""
+def sold_since(facts: Facts, channel: str, sku: str, since: datetime) -> tuple[int, int, tuple[str, ...]]:
+    """Count what a channel sold of an item and took back since a moment: (sold, returned, orders)."""
     lines = facts.frame("order_line").filter(
         (pl.col("channel") == channel) & (pl.col("sku") == sku) & (pl.col("placed_at") >= since)
     )
     back = facts.frame("return_line").filter(
         (pl.col("channel") == channel) & (pl.col("sku") == sku) & (pl.col("received_at") >= since)
     )
-    return Moved(
-        sold=int((lines["ordered_units"] - lines["cancelled_units"]).sum()),
-        returned=int(back["units"].sum()),
-        orders=tuple(lines["entity"].unique().sort()),
-    )
+    sold = int((lines["ordered_units"] - lines["cancelled_units"]).sum())
+    return sold, int(back["units"].sum()), tuple(lines["entity"].unique().sort())

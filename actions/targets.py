@@ -13,10 +13,8 @@ import sqlalchemy as sa
 
 from data.clock import Clock
 from data.errors import RequestError, SourceRejected
-from data.events import Entity, Event, decode
-from data.fold.settle import settle
+from data.events import Event, decode
 from data.log import tables as t
-from data.publish import events_of
 from data.store import Store
 from ingest.adapter import Adapter, WriteRequest, WriteResult
 from ingest.sync import pull, read_back
@@ -96,14 +94,6 @@ def target_of(targets: Targets, connection: str) -> Target:
         there = ", ".join(sorted(targets)) or "none"
         raise RequestError(f"{connection!r} is not connected for writing; connected are: {there}")
     return targets[connection]
-
-
-def last_known(store: Store, entity: Entity, connection: str) -> Event | None:
-    """Give what a connection last said of an entity, from the log: no remote is asked."""
-    with store.log.read() as conn:
-        held = [s for s in settle(events_of(conn, entity)) if s.connection == connection]
-    newest = max(held, key=lambda s: (s.version, s.observed_at, s.digest), default=None)
-    return None if newest is None else newest.event
 
 
 def find_event(store: Store, kind: str, since: int, matches: Callable[[Event], bool]) -> Event | None:

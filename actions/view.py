@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -10,6 +10,9 @@ import polars as pl
 
 from data.lake import Facts
 from data.log.status import StreamStatus
+
+#: Where work can move on: what is held, unpaid or waits for stock is not among them.
+OPEN_STAGES = ("released", "picking", "picked", "packed")
 
 #: What people know a stream or table by, for `not armed: needs …`.
 WORDS = {
@@ -136,12 +139,3 @@ def unit_margins(view: View) -> pl.DataFrame:
         pl.col("unit_cost_minor").alias("cost"),
         pl.col("list_price_minor").alias("list_price"),
     )
-
-
-def counts_by(rows: Sequence[Mapping[str, object]], key: str) -> dict[str, int]:
-    """Count rows by a key, most frequent first."""
-    found: dict[str, int] = {}
-    for row in rows:
-        name = str(row[key])
-        found[name] = found.get(name, 0) + 1
-    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Moved, Verdict
+from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhile, Verdict
 from actions.view import View, expected_listings
 from data.errors import RequestError
 from data.events import Event, ListingChange, ListingStated
@@ -25,13 +25,12 @@ def look(case: Mapping[str, Any], view: View) -> Look:
         connection=listing["connection"][0],
         stream="listings",
         key=case["object_id"],
-        entity=("listing", case["object_id"]),
     )
 
 
 def plan(ask: Ask) -> Draft:
     """Offer what the stock supports now, from what the listing says now."""
-    listing = _listing(ask.remote, ask.look.key)
+    listing = listing_of(ask.remote, ask.look.key)
     supported = expected_listings(ask.view).filter(pl.col("entity") == listing.listing)
     if supported.is_empty() and "quantity" not in ask.choice:
         raise RequestError(f"the stock of {listing.sku} is not known, so nothing says what {listing.channel} may offer")
@@ -71,7 +70,7 @@ def plan(ask: Ask) -> Draft:
     )
 
 
-def verify(intent: Intent, event: Event | None, moved: Moved) -> Verdict:
+def verify(intent: Intent, event: Event | None, meanwhile: Meanwhile) -> Verdict:
     """Judge by the channel's own change record; without one by intent - sold + returned since."""
     if not isinstance(event, ListingStated):
         return Verdict(state="mismatch", words="the listing is gone")
@@ -85,19 +84,21 @@ def verify(intent: Intent, event: Event | None, moved: Moved) -> Verdict:
         return _by_record(event, wanted, before, mine[-1], seen)
     if event.quantity == wanted:
         return Verdict(state="verified", words=f"the listing offers {wanted}", seen=seen)
-    if moved.sold or moved.returned:
-        rest = max(wanted - moved.sold + moved.returned, 0)
+    if meanwhile.sold or meanwhile.returned:
+        rest = max(wanted - meanwhile.sold + meanwhile.returned, 0)
         if event.quantity == rest:
-            names = ", ".join(moved.orders[:5])
-            words = f"{event.quantity} = {wanted} - {moved.sold} sold + {moved.returned} returned since ({names})"
-            return Verdict(state="verified", words=words, seen={**seen, "orders": list(moved.orders)})
+            names = ", ".join(meanwhile.orders[:5])
+            words = (
+                f"{event.quantity} = {wanted} - {meanwhile.sold} sold + {meanwhile.returned} returned since ({names})"
+            )
+            return Verdict(state="verified", words=words, seen={**seen, "orders": list(meanwhile.orders)})
     state: Literal["absent", "mismatch"] = "absent" if event.quantity == before else "mismatch"
     return Verdict(state=state, words=f"the listing offers {event.quantity}, {wanted} was intended", seen=seen)
 
 
 def undo(intent: Intent, event: Event | None, reference: str) -> Draft:
     """Set the quantity back, unless it has moved since."""
-    listing = _listing(event, intent.key)
+    listing = listing_of(event, intent.key)
     wanted, before = int(intent.expected["quantity"]), int(intent.expected["before"])
     moved = listing.quantity != wanted
     return Draft(
@@ -150,7 +151,12 @@ def _expected(listing: ListingStated, quantity: int) -> dict[str, object]:
     }
 
 
-def _listing(event: Event | None, key: str | None) -> ListingStated:
+def listing_of(event: Event | None, key: str | None) -> ListingStated:
+    """Take the listing that was read.
+
+    Raises:
+        RequestError: the storefront has none of that name.
+    """
     if not isinstance(event, ListingStated):
         raise RequestError(f"the storefront has no listing {key}; nothing can be set")
     return event

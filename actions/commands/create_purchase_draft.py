@@ -1,0 +1,166 @@
+"""Draft a purchase order for an item that runs out. A person in the ERP sends it: we never confirm one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+
+from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhile, Verdict
+from actions.view import View
+from data.errors import RequestError
+from data.events import Event, PurchaseStated
+from ingest.erp import write
+
+
+def look(case: Mapping[str, Any], view: View) -> Look:
+    """Look at the ERP that knows the item's supplier; the document does not exist yet."""
+    supplier = _supplier(case, view)
+    return Look(connection=supplier["connection"], stream="purchases", key=None)
+
+
+def plan(ask: Ask) -> Draft:
+    """Order what the projection suggests, or what is short, rounded up to the supplier's minimum and pack."""
+    case, supplier = ask.case, _supplier(ask.case, ask.view)
+    wanted, why = _wanted(case, ask)
+    units, rounding = _rounded(wanted, supplier)
+    if "units" in ask.choice:
+        units, rounding = int(ask.choice["units"]), "chosen by a person"
+    if units <= 0:
+        raise RequestError(f"a purchase of {units} units makes no sense; give at least 1")
+    cost = supplier["unit_cost_minor"]
+    return Draft(
+        target=f"purchase/{case['sku']}@{case['location']}",
+        words=f"draft a purchase of {units} {case['sku']} from {supplier['supplier']} for {case['location']}",
+        direction="expansive",
+        request=write.create_purchase_draft(
+            supplier["supplier"], case["location"], {case["sku"]: units}, reference=ask.reference
+        ),
+        changes=(
+            Change(
+                system=ask.look.connection, thing=f"{case['sku']}@{case['location']}", field="drafted units", before=0,
+                after=units,
+            ),
+        ),
+        why=(why, rounding, *(() if cost is not None else ("the unit cost is not known, so neither is the value",))),
+        side_effects=("none: a draft goes to nobody until a person sends it",),
+        reversible="until it is sent, by cancelling the draft",
+        expected={
+            "supplier": supplier["supplier"],
+            "location": case["location"],
+            "sku": case["sku"],
+            "units": units,
+            "status": "draft",
+        },
+        value_minor=units * (cost or 0),
+        currency=case["currency"],
+    )  # fmt: skip
+
+
+def verify(intent: Intent, event: Event | None, _meanwhile: Meanwhile) -> Verdict:
+    """The ERP has one document with our reference, our item and our units; a cancelled one for an undo."""
+    if not isinstance(event, PurchaseStated):
+        return Verdict(state="absent", words="the ERP has no purchase with our reference")
+    units = {line.sku: line.ordered for line in event.lines}
+    seen = {"purchase": event.purchase, "status": event.status, "units": units, "reference": event.reference}
+    e = intent.expected
+    if e["status"] == "cancelled":
+        gone = event.status == "cancelled"
+        return Verdict(
+            state="verified" if gone else "absent", words=f"purchase {event.purchase} is {event.status}", seen=seen
+        )
+    right = units == {e["sku"]: e["units"]} and (event.supplier, event.location) == (e["supplier"], e["location"])
+    if not right or event.reference != intent.reference:
+        return Verdict(state="mismatch", words=f"purchase {event.purchase} says something else: {units}", seen=seen)
+    return Verdict(state="verified", words=f"purchase {event.purchase} is a {event.status} of {units}", seen=seen)
+
+
+def undo(intent: Intent, event: Event | None, reference: str) -> Draft:
+    """Cancel the draft; one that was sent is the supplier's business now."""
+    if not isinstance(event, PurchaseStated):
+        raise RequestError("the ERP has no purchase with our reference; there is nothing to cancel")
+    return Draft(
+        target=f"purchase/{event.purchase}",
+        words=f"cancel the draft {event.purchase}",
+        direction="protective",
+        request=write.cancel_purchase_draft(event.purchase),
+        changes=(
+            Change(
+                system=intent.connection, thing=event.purchase, field="status", before=event.status, after="cancelled"
+            ),
+        ),
+        why=("takes back an earlier action", f"reference {reference}"),
+        reversible="by drafting it again",
+        expected={**intent.expected, "status": "cancelled"},
+        blocked=None if event.status == "draft" else f"it is {event.status} already, no longer a draft",
+    )
+
+
+def _supplier(case: Mapping[str, Any], view: View) -> dict[str, Any]:
+    """Find the supplier that the projection names, else the item's own, with its terms."""
+    sku = case["sku"]
+    if sku is None or case["location"] is None:
+        raise RequestError(f"case {case['id']} names no item and location; a purchase needs both")
+    row = projected(case, view)
+    items = view.facts.frame("item").filter(pl.col("entity") == sku)
+    name = (row or {}).get("supplier") or (items["supplier"][0] if items.height else None)
+    suppliers = view.facts.frame("supplier").filter(pl.col("entity") == name)
+    if name is None or suppliers.is_empty():
+        raise RequestError(f"no supplier of {sku} is known; bring in suppliers first")
+    terms = view.facts.frame("terms").filter((pl.col("sku") == sku) & (pl.col("supplier") == name))
+    term = terms.to_dicts()[0] if terms.height else {"moq": 1, "pack": 1, "unit_cost_minor": None}
+    cost = term["unit_cost_minor"] or (items["unit_cost_minor"][0] if items.height else None)
+    return {
+        "supplier": name,
+        "connection": suppliers["connection"][0],
+        "moq": term["moq"] or 1,
+        "pack": term["pack"] or 1,
+        "unit_cost_minor": cost,
+    }
+
+
+def projected(case: Mapping[str, Any], view: View) -> dict[str, Any] | None:
+    """Give the projection's row of the case's item and location."""
+    if view.projection is None:
+        return None
+    found = view.projection.filter((pl.col("sku") == case["sku"]) & (pl.col("location") == case["location"]))
+    return found.to_dicts()[0] if found.height else None
+
+
+def short_units(case: Mapping[str, Any], view: View) -> int:
+    """Give the units by which the case's item is short at its location now: open demand beyond the sellable stock."""
+    here = (pl.col("sku") == case["sku"]) & (pl.col("location") == case["location"])
+    stock = view.atp().filter(here)
+    demand = int(view.facts.frame("order_line").filter(here)["open_units"].sum())
+    return max(demand - (int(stock["sellable"][0]) if stock.height else 0), 0)
+
+
+def _wanted(case: Mapping[str, Any], ask: Ask) -> tuple[int, str]:
+    row = projected(case, ask.view)
+    if row is not None and row["suggestion"] == "order" and (row["suggested_units"] or 0) > 0:
+        return int(row["suggested_units"]), f"the projection suggests {row['suggested_units']}: {row['arithmetic']}"
+    short = short_units(case, ask.view)
+    if short == 0 and "units" not in ask.choice:
+        raise RequestError(f"nothing is short of {case['sku']} at {case['location']} now; give the units to order")
+    return short, f"open demand is {short} beyond the stock"
+
+
+def _rounded(wanted: int, supplier: Mapping[str, Any]) -> tuple[int, str]:
+    pack, moq = supplier["pack"], supplier["moq"]
+    units = -(-max(wanted, moq) // pack) * pack
+    return units, f"{wanted} rounded up to packs of {pack}, at least {moq}"
+
+
+ACTION: ActionType[None] = ActionType(
+    id="create_purchase_draft",
+    title="Draft purchase order",
+    inputs=("stock", "orders", "purchases"),
+    look=look,
+    plan=plan,
+    verify=verify,
+    undo=undo,
+    document="purchase",
+    shows_after=timedelta(days=3),
+)

@@ -1,0 +1,285 @@
+"""From a case to an intent: the card is planned from what the remote says now, approved by a person, or taken back.
+
+The same intent bears the same idempotency key; planning anew after one came to its end makes a new key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from actions import audit, cases
+from actions import tables as t
+from actions.cases import Step
+from actions.desk import Desk
+from actions.people import ENGINE, Person, require
+from actions.plans import ActionType, Ask, Card, Draft, Intent, Look
+from actions.policy import Policy, policy_of, standstill
+from actions.registry import action_type
+from actions.rows import DONE, intent_of, load, move_on
+from actions.targets import Targets, target_of
+from actions.view import View, lateness
+from data.errors import RequestError
+from data.events import Event, encode
+from data.log.lookup import last_heard
+
+_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A card, and the action that it became; None where it is blocked or needs no action."""
+
+    card: Card | None
+    action: int | None
+    created: bool
+    words: str
+
+
+def plan(
+    desk: Desk,
+    view: View,
+    case_id: int,
+    *,
+    by: Person,
+    targets: Targets,
+    type: str | None = None,  # noqa: A002 -- the word that the command line and the desk use
+    choice: Mapping[str, int | str] | None = None,
+) -> Planned:
+    """Plan a correction of a case from what the remote says now. Nothing is changed anywhere.
+
+    Raises:
+        RequestError: no such case or action, not allowed, or the same intent with other parameters.
+        SourceError: the remote could not be read.
+    """
+    require(desk, by, "plan", f"case/{case_id}")
+    with desk.read() as conn:
+        case, halted = cases.load(conn, case_id), standstill(conn)
+        chosen = type or case["suggested"]
+        if chosen is None:
+            raise RequestError(f"case {case_id} has no action of its own; choose one with --type")
+        kind, policy = action_type(chosen), policy_of(conn, chosen)
+    if case["status"] not in cases.WAITING:
+        return Planned(
+            card=None, action=None, created=False, words=f"case {case_id} is {case['status']}: already taken care of"
+        )
+    if policy.ladder == "off":
+        raise RequestError(
+            f"{chosen} is off; an admin turns it on: `fillwell actions policy {chosen} --ladder approve`"
+        )
+    look = kind.look(case, view)
+    remote = _look(desk, look, targets, halted=halted)
+    key = _key(f"case-{case_id}", chosen, remote, _revision(desk, case_id, chosen))
+    reference = f"fillwell/case-{case_id}/{key[-10:]}"
+    draft = kind.plan(Ask(case=case, view=view, look=look, remote=remote, reference=reference, choice=choice or {}))
+    card = _card(desk, view, kind, draft, policy, reference)
+    if card.blocked is not None:
+        return Planned(card=card, action=None, created=False, words=f"blocked: {card.blocked}")
+    return _store(desk, case_id, kind, look, draft, card, policy, key=key, by=by)
+
+
+def undo(desk: Desk, view: View, action_id: int, *, by: Person, targets: Targets) -> Planned:
+    """Plan the command that takes an action back; it goes through the same gates.
+
+    Raises:
+        RequestError: the action cannot be taken back, or has not been done.
+        SourceError: the remote could not be read.
+    """
+    require(desk, by, "undo", f"action/{action_id}")
+    with desk.read() as conn:
+        row, halted = load(conn, action_id), standstill(conn)
+        policy = policy_of(conn, row["type"])
+    kind, intent = action_type(row["type"]), intent_of(row)
+    if kind.undo is None:
+        raise RequestError(f"{kind.title.lower()} cannot be taken back: {kind.id} has no compensating command")
+    if row["status"] not in ("verified", "confirmed", "mismatch"):
+        raise RequestError(f"action {action_id} is {row['status']}: there is nothing to take back")
+    look = Look(connection=intent.connection, stream=intent.stream, key=intent.key or intent.remote_id)
+    remote = _look(desk, look, targets, halted=halted)
+    key = _key(f"undo-{action_id}", kind.id, remote, _revision(desk, row["case_id"], kind.id))
+    reference = f"fillwell/undo-{action_id}/{key[-10:]}"
+    draft = kind.undo(intent, remote, reference)
+    card = _card(desk, view, kind, draft, policy, reference)
+    if draft.blocked is not None:
+        return Planned(card=card, action=None, created=False, words=f"it cannot be taken back: {draft.blocked}")
+    card = msgspec.structs.replace(card, blocked=None)
+    return _store(desk, row["case_id"], kind, look, draft, card, policy, key=key, by=by, undoes=action_id)
+
+
+def approve(desk: Desk, action_id: int, *, by: Person) -> Step:
+    """Approve an action; above the four-eyes value a person who did not plan it must, or two where a program did."""
+    require(desk, by, "approve", f"action/{action_id}")
+    with desk.write() as conn:
+        row = load(conn, action_id)
+        policy = policy_of(conn, row["type"])
+        if row["status"] != "planned":
+            return Step(action_id, row["status"], False, f"it is already {row['status']}")
+        if policy.ladder in ("off", "shadow", "draft"):
+            words = f"{row['type']} stands on {policy.ladder}: cards are made, nothing is approved or sent"
+            return Step(action_id, row["status"], False, words)
+        now = desk.now
+        before = set(conn.execute(sa.select(t.approval.c.by).where(t.approval.c.action_id == action_id)).scalars())
+        if by.name not in before:
+            conn.execute(sa.insert(t.approval).values(action_id=action_id, by=by.name, at=now))
+            audit.note(conn, now, by.name, by.entry, "approved", f"action/{action_id}", {"case": row["case_id"]})
+        others = (before | {by.name}) - {row["planned_by"]}
+        needed = (2 if row["planned_by"] == ENGINE.name else 1) if row["needs_second"] else 0
+        if len(others) < needed:
+            return Step(
+                action_id, "planned", False, "above the limit for one person: somebody else must approve it too"
+            )
+        move_on(conn, row, "approved", approved_at=now)
+        cases.tell(conn, row["case_id"], at=now, by=by.name, what="approved", detail={"action": action_id})
+    return Step(action_id, "approved", True, f"action {action_id} is approved")
+
+
+def cancel(desk: Desk, action_id: int, *, by: Person, reason: str = "") -> Step:
+    """Take back an intent that was not sent yet."""
+    require(desk, by, "plan", f"action/{action_id}")
+    with desk.write() as conn:
+        row = load(conn, action_id)
+        if row["status"] not in ("planned", "approved"):
+            return Step(action_id, row["status"], False, f"too late: it is {row['status']}")
+        move_on(conn, row, "cancelled", outcome=reason or "cancelled")
+        audit.note(conn, desk.now, by.name, by.entry, "cancelled", f"action/{action_id}", {"reason": reason})
+    return Step(action_id, "cancelled", True, f"action {action_id} is cancelled")
+
+
+def _look(desk: Desk, look: Look, targets: Targets, *, halted: str | None) -> Event | None:
+    """Read the thing now; while nothing may be called, take what the log last heard of it."""
+    if look.key is None:
+        return None
+    if halted is not None:
+        with desk.store.log.read() as conn:
+            return last_heard(conn, look.connection, look.stream, look.key)
+    return target_of(targets, look.connection).read_back(look.stream, look.key)
+
+
+def _key(origin: str, kind: str, remote: Event | None, revision: int) -> str:
+    """Derive the idempotency key from the case, the action and the state of the target that it was planned against."""
+    state = b"" if remote is None else encode(remote)
+    digest = blake2b(b"|".join((origin.encode(), kind.encode(), state, str(revision).encode())), digest_size=12)
+    return f"fw-{origin}-{digest.hexdigest()}"
+
+
+def _revision(desk: Desk, case_id: int, kind: str) -> int:
+    """Count the intents of this kind that came to an end: planning anew after one makes a new key."""
+    a = t.action.c
+    query = sa.select(sa.func.count()).where(a.case_id == case_id, a.type == kind, a.status.in_(DONE))
+    with desk.read() as conn:
+        return int(conn.execute(query).scalar_one())
+
+
+def _card(desk: Desk, view: View, kind: ActionType[Any], draft: Draft, policy: Policy, reference: str) -> Card:
+    late = sorted(f"{c}/{s}" for c, s in lateness(view) if s in kind.inputs)
+    inputs = view.as_of(*kind.inputs) if kind.inputs else None
+    hit, blocked = _limits(desk, policy, draft.value_minor)
+    if late and draft.direction == "expansive":
+        blocked = f"it would offer or order more on stale inputs ({', '.join(late)}); wait for them or act protectively"
+    if draft.request is None and not kind.document and draft.blocked is None and not kind.internal:
+        blocked = "it has nothing to send"
+    return Card(
+        type=kind.id, words=draft.words, request=draft.request, changes=draft.changes, why=draft.why,
+        inputs_as_of=inputs, input_age_seconds=None if inputs is None else int((view.now - inputs).total_seconds()),
+        stale=tuple(late), direction=draft.direction, side_effects=draft.side_effects, reversible=draft.reversible,
+        limits=tuple(hit), value_minor=draft.value_minor, currency=draft.currency, reference=reference,
+        blocked=draft.blocked or blocked,
+    )  # fmt: skip
+
+
+def _limits(desk: Desk, policy: Policy, value_minor: int) -> tuple[list[str], str | None]:
+    """Say which limits the action touches, and which of them forbids it."""
+    hit: list[str] = []
+    blocked = None
+    if policy.second_above_minor is not None and value_minor > policy.second_above_minor:
+        hit.append(f"worth {value_minor} minor units, above {policy.second_above_minor}: a second person must approve")
+    if policy.most_minor is not None and value_minor > policy.most_minor:
+        blocked = f"worth {value_minor} minor units; {policy.type} may move {policy.most_minor} at most"
+    if policy.most_a_day is not None:
+        a = t.action.c
+        counted = sa.select(sa.func.count()).where(
+            a.type == policy.type, a.planned_at > desk.now - _DAY, a.status.not_in(("cancelled", "shadow"))
+        )
+        with desk.read() as conn:
+            today = int(conn.execute(counted).scalar_one())
+        if today >= policy.most_a_day:
+            blocked = f"{today} of {policy.type} in the last 24 hours; {policy.most_a_day} are allowed"
+    return hit + ([blocked] if blocked else []), blocked
+
+
+def _store(
+    desk: Desk,
+    case_id: int,
+    kind: ActionType[Any],
+    look: Look,
+    draft: Draft,
+    card: Card,
+    policy: Policy,
+    *,
+    key: str,
+    by: Person,
+    undoes: int | None = None,
+) -> Planned:
+    intent = Intent(
+        type=kind.id, connection=look.connection, stream=look.stream, key=look.key, request=draft.request,
+        expected=dict(draft.expected), reference=card.reference,
+    )  # fmt: skip
+    command = msgspec.json.encode(intent, order="sorted").decode()
+    second = policy.second_above_minor is not None and draft.value_minor > policy.second_above_minor
+    status = "shadow" if policy.ladder == "shadow" else "planned"
+    if policy.ladder == "auto" and not card.stale and not second:
+        status = "approved"
+    a = t.action.c
+    with desk.write() as conn:
+        now = desk.now
+        same = conn.execute(sa.select(a.id, a.command, a.status).where(a.key == key)).first()
+        if same is not None:
+            if same.command != command:
+                raise RequestError(
+                    f"action {same.id} already stands for this case and this state of {draft.target} with other "
+                    f"parameters; cancel it first (`fillwell actions cancel {same.id}`)"
+                )
+            return Planned(
+                card=card, action=same.id, created=False, words=f"action {same.id} is {same.status}: already planned"
+            )
+        other = conn.execute(
+            sa.select(a.id, a.status).where(a.case_id == case_id, a.target == draft.target, a.status.not_in(DONE))
+        ).first()
+        if other is not None and other.status != "planned":
+            return Planned(
+                card=card,
+                action=other.id,
+                created=False,
+                words=f"action {other.id} is {other.status}: already under way",
+            )
+        if other is not None:
+            conn.execute(
+                sa.update(t.action)
+                .where(a.id == other.id)
+                .values(status="cancelled", outcome="replaced by a newer plan")
+            )
+            audit.note(conn, now, by.name, by.entry, "replaced", f"action/{other.id}", {"case": case_id})
+        made = conn.execute(
+            sa.insert(t.action).values(
+                key=key, case_id=case_id, type=kind.id, system=look.connection, target=draft.target, command=command,
+                plan=msgspec.json.encode(card).decode(), status=status, direction=draft.direction,
+                value_minor=draft.value_minor, undoes=undoes, needs_second=second, planned_at=now, planned_by=by.name,
+                approved_at=now if status == "approved" else None,
+            )
+        )  # fmt: skip
+        number = int(made.inserted_primary_key[0])  # type: ignore[index]
+        detail: dict[str, object] = {
+            "case": case_id,
+            "type": kind.id,
+            "words": draft.words,
+            "status": status,
+            "key": key,
+        }
+        audit.note(conn, now, by.name, by.entry, "planned", f"action/{number}", detail)
+        cases.tell(conn, case_id, at=now, by=by.name, what="planned", detail={"action": number, "words": draft.words})
+    return Planned(card=card, action=number, created=True, words=f"action {number}: {draft.words}")

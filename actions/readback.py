@@ -1,0 +1,177 @@
+"""Reading back: an action is done when the remote itself shows it, and is looked at a second time a while later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from actions import audit, cases
+from actions import tables as t
+from actions.cases import Step
+from actions.desk import Desk, as_json, moment
+from actions.people import ENGINE, Person, require
+from actions.plans import ActionType, Intent, Meanwhile, Verdict, sold_since
+from actions.policy import count_verified, count_wrong, standstill
+from actions.registry import action_type
+from actions.rows import ids, intent_of, load, move_on
+from actions.sending import ATTEMPTS
+from actions.targets import Target, Targets, find_event, target_of
+from actions.write_back import close_case, open_case
+from data.clock import from_micros
+from data.errors import RequestError, SourceError
+from data.events import Event
+from data.log.status import statuses
+from data.publish import open_facts
+
+#: When a verified action is read a second time: a change that was put back later is found then.
+RECHECK = timedelta(minutes=5)
+
+
+def verify(desk: Desk, action_id: int, *, by: Person, targets: Targets) -> Step:
+    """Read the remote back and judge. Done means that the read-back decided something."""
+    require(desk, by, "verify", f"action/{action_id}")
+    with desk.read() as conn:
+        row, halted = load(conn, action_id), standstill(conn)
+    if row["status"] not in ("confirmed", "unknown", "verified"):
+        return Step(action_id, row["status"], False, f"there is nothing to verify: it is {row['status']}")
+    if halted is not None:
+        return Step(action_id, row["status"], False, halted)
+    intent, kind = intent_of(row), action_type(row["type"])
+    try:
+        event = _read_back(desk, intent, kind, row, target_of(targets, row["system"]))
+    except SourceError as error:
+        return Step(action_id, row["status"], False, f"it could not be read back: {error}")
+    verdict = kind.verify(intent, event, _meanwhile(desk, intent, row))
+    return _conclude(desk, row, kind, verdict, by)
+
+
+def verify_due(desk: Desk, targets: Targets, *, by: Person = ENGINE) -> int:
+    """Read back what is open, and a second time what was verified a while ago; returns how many were decided."""
+    a = t.action.c
+    again = sa.and_(a.status == "verified", a.recheck_at.is_not(None), a.recheck_at <= desk.now)
+    due = ids(desk, sa.or_(a.status.in_(("confirmed", "unknown")), again))
+    return sum(verify(desk, action_id, by=by, targets=targets).done for action_id in due)
+
+
+def _read_back(
+    desk: Desk, intent: Intent, kind: ActionType[Any], row: Mapping[str, Any], target: Target
+) -> Event | None:
+    if kind.internal:
+        return None
+    key = intent.key or intent.remote_id
+    if key is not None:
+        return target.read_back(intent.stream, key)
+    target.refresh(intent.stream)
+    if kind.document is None:
+        return None
+    return find_event(
+        desk.store, kind.document, row["sent_at"] or 0, lambda e: getattr(e, "reference", None) == intent.reference
+    )
+
+
+def _meanwhile(desk: Desk, intent: Intent, row: Mapping[str, Any]) -> Meanwhile:
+    """Look up how fresh the streams are, and what was sold since where the quantity is one that sales move."""
+    with desk.store.log.read() as conn:
+        as_of = {(s.connection, s.stream): at for s in statuses(conn) if (at := s.as_of or s.succeeded_at) is not None}
+    now, expected = desk.clock(), intent.expected
+    if "quantity" not in expected or row["sent_at"] is None:
+        return Meanwhile(now=now, as_of=as_of)
+    try:
+        facts = open_facts(desk.store)
+    except RequestError:  # nothing was published yet, so no sale is known either
+        return Meanwhile(now=now, as_of=as_of)
+    sold, returned, orders = sold_since(facts, expected["channel"], expected["sku"], from_micros(row["sent_at"]))
+    return Meanwhile(now=now, as_of=as_of, sold=sold, returned=returned, orders=orders)
+
+
+def _conclude(desk: Desk, row: Mapping[str, Any], kind: ActionType[Any], verdict: Verdict, by: Person) -> Step:
+    """Turn a verdict into the action's next status."""
+    with desk.write() as conn:
+        now = desk.now
+        if load(conn, row["id"])["version"] != row["version"]:
+            current = load(conn, row["id"])["status"]
+            return Step(row["id"], current, False, f"somebody was faster: it is {current}")
+        read = as_json({"state": verdict.state, "words": verdict.words, "seen": verdict.seen, "at": moment(now)})
+        settled = now - (row["sent_at"] or now) >= kind.settle // timedelta(microseconds=1)
+        status, words = _next(row, kind, verdict, settled=settled)
+        if status == row["status"] and status != "verified":
+            return Step(row["id"], status, False, words)
+        values: dict[str, Any] = {"read_back": read}
+        if status == "verified":
+            again = row["status"] == "verified"
+            values["recheck_at"] = None if again else now + RECHECK // timedelta(microseconds=1)
+            values["verified_at"] = row["verified_at"] or now
+        move_on(conn, row, status, **values)
+        audit.note(
+            conn, now, by.name, by.entry, f"read_back_{status}", f"action/{row['id']}",
+            {"verdict": verdict.state, "words": verdict.words, "seen": dict(verdict.seen)},
+        )  # fmt: skip
+        _after(conn, row, status, verdict, now, by, again=row["status"] == "verified")
+    return Step(row["id"], status, status in ("verified", "mismatch"), words)
+
+
+def _next(row: Mapping[str, Any], kind: ActionType[Any], verdict: Verdict, *, settled: bool) -> tuple[str, str]:
+    if verdict.state == "verified":
+        return "verified", f"verified: {verdict.words}"
+    if not settled:
+        return row["status"], f"not visible yet ({verdict.words}); it has {kind.settle} to show"
+    if kind.internal:
+        return "failed", verdict.words
+    if row["status"] in ("confirmed", "verified"):
+        return "mismatch", f"the remote said yes, but {verdict.words}"
+    return _after_unknown(row, kind, verdict)
+
+
+def _after_unknown(row: Mapping[str, Any], kind: ActionType[Any], verdict: Verdict) -> tuple[str, str]:
+    """Decide what follows where nobody knew whether it was done and the read-back does not show it."""
+    if verdict.state == "mismatch":
+        return "mismatch", f"its outcome was unknown, and now {verdict.words}"
+    if not kind.idempotent:
+        return "failed", f"it was not done ({verdict.words}), and this remote keeps no keys: plan anew"
+    if row["attempts"] >= ATTEMPTS:
+        return "failed", f"given up after {row['attempts']} attempts: {verdict.words}"
+    return "approved", f"it was not done ({verdict.words}); it may be sent again under the same key"
+
+
+def _after(
+    conn: sa.Connection, row: Mapping[str, Any], status: str, verdict: Verdict, now: int, by: Person, *, again: bool
+) -> None:
+    """Tell the case, the ladder and, where the remote did not do what it said, open a case about that."""
+    case_id = row["case_id"]
+    if status == "verified":
+        if not again:
+            count_verified(conn, row["type"])
+            cases.move(
+                conn, case_id, to="verifying", when=t.case.c.status.in_(("executing", "verifying")), at=now, by=by.name,
+                what="fix_verified", detail={"action": row["id"], "read_back": verdict.words},
+            )  # fmt: skip
+            c = t.case.c
+            seen = sa.select(c.detector, c.subject).where(c.id == case_id)
+            for detector, subject in conn.execute(seen):
+                conn.execute(
+                    sa.delete(t.sighting).where(t.sighting.c.detector == detector, t.sighting.c.subject == subject)
+                )
+            close_case(conn, row, now)
+        return
+    if status == "mismatch":
+        step = count_wrong(conn, row["type"])
+        detail = {"action": row["id"], "why": verdict.words, "ladder": step}
+        cases.move(
+            conn,
+            case_id,
+            to="open",
+            when=t.case.c.status.in_(cases.LIVE),
+            at=now,
+            by=by.name,
+            what="mismatch",
+            detail=detail,
+        )
+        open_case(conn, row, verdict, now)
+    elif status == "failed":
+        cases.move(
+            conn, case_id, to="open", when=t.case.c.status == "executing", at=now, by=by.name, what="failed",
+            detail={"action": row["id"], "why": verdict.words},
+        )  # fmt: skip
