@@ -88,5 +88,6 @@ def _guess(content: bytes) -> str:
     from charset_normalizer import from_bytes
 
     sample = b"\n".join(line for line in content.splitlines()[:200_000] if not line.isascii())[:_SAMPLE]
-    best = from_bytes(sample, cp_isolation=_LIKELY).best()
-    return best.encoding if best is not None else "cp1252"
+    matches = from_bytes(sample, cp_isolation=_LIKELY)
+    best = min(matches, key=lambda match: (match.chaos, -match.coherence, match.encoding != "cp1252"), default=None)
+    return "cp1252" if best is None else best.encoding

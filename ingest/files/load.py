@@ -1,0 +1,161 @@
+"""A planned file into the log: one batch, in short transactions, each of which says how far it came.
+
+Stopped at any moment and started again, it goes on after the last row that was stored: nothing is lost or doubled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import sqlalchemy as sa
+
+from data.clock import to_micros
+from data.errors import RequestError
+from data.log import tables as t
+from data.log.append import Tally, append, move_cursor, prepare, source_id
+from data.log.batches import close_batch, open_batch
+from data.log.sources import read_cursor
+from data.store import Store
+from ingest.files.events import PARSER
+from ingest.files.mapping import Mapping, parse_mapping
+from ingest.files.plan import Plan
+
+#: The writer is held no longer than this at a time, so that nobody waits long.
+HELD_SECONDS = 0.08
+FEWEST, MOST = 200, 4_000
+
+Progress = Callable[[str, int, int], None]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where an import stands: rows stored of the file with this digest, in this batch."""
+
+    digest: str
+    batch: int
+    rows: int
+    closed: bool = False
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of a file."""
+
+    batch: int
+    name: str
+    rows: int
+    tally: Tally
+    instant: datetime
+    resumed_at: int  #: rows that an interrupted import had stored already
+    removed: int  #: lines that the file no longer has
+
+
+def load(store: Store, plan: Plan, *, now: datetime, progress: Progress | None = None) -> Imported:
+    """Store every row of a file as a record of one batch, then close it over the documents that it names.
+
+    Raises:
+        RequestError: another import into the same stream began meanwhile.
+    """
+    keep_mapping(store, plan.mapping)
+    source, place = _begin(store, plan, now)
+    resumed_at, size = place.rows, FEWEST
+    while place.rows < plan.rows:
+        stop = min(place.rows + size, plan.rows)
+        items = prepare(plan.received(place.rows, stop, observed_at=to_micros(now)))
+        began = time.monotonic()
+        with store.log.write() as conn:
+            _require(conn, source, place, plan)
+            place = Place(place.digest, place.batch, stop)
+            append(
+                conn, source, items, received_at=to_micros(now), parser=PARSER, batch=place.batch,
+                cursor=_encode(place),
+            )  # fmt: skip
+        size = _next_size(size, time.monotonic() - began)
+        if progress:
+            progress(f"store {plan.name}", stop, plan.rows)
+    with store.log.write() as conn:
+        _require(conn, source, place, plan)
+        covered = plan.documents() if plan.mapping.covers else set()
+        removed = close_batch(conn, place.batch, source, covered, now=now, parser=PARSER)
+        move_cursor(conn, source, _encode(Place(place.digest, place.batch, place.rows, closed=True)), moved_at=to_micros(now))
+    with store.log.read() as conn:
+        tally = tally_of(conn, place.batch)
+    return Imported(place.batch, plan.name, plan.rows, tally, plan.instant, resumed_at, removed)
+
+
+def tally_of(conn: sa.Connection, batch: int) -> Tally:
+    """Count a batch's records by outcome."""
+    r = t.record.c
+    counts = dict(
+        conn.execute(sa.select(r.outcome, sa.func.count()).where(r.batch == batch).group_by(r.outcome)).tuples().all()
+    )
+    return Tally(
+        counts.get("accepted", 0), counts.get("duplicate", 0), counts.get("conflict", 0), counts.get("dead_letter", 0)
+    )
+
+
+def keep_mapping(store: Store, mapping: Mapping) -> None:
+    """Keep the mapping beside the facts, so that dead letters can be replayed without the file it came from."""
+    folder = _mappings(store)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{mapping.connection}.{mapping.stream}.toml").write_text(mapping.text, encoding="utf-8")
+
+
+def kept_mapping(store: Store, connection: str, stream: str) -> Mapping:
+    """Give the mapping by which a stream was last brought in.
+
+    Raises:
+        RequestError: none was.
+    """
+    file = _mappings(store) / f"{connection}.{stream}.toml"
+    if not file.exists():
+        raise RequestError(f"no mapping is kept for {connection} {stream}: it was not brought in from files")
+    return parse_mapping(file.read_text(encoding="utf-8"), str(file))
+
+
+def _mappings(store: Store) -> Path:
+    return store.facts.parent / "mappings"
+
+
+def _begin(store: Store, plan: Plan, now: datetime) -> tuple[int, Place]:
+    """Go on with an interrupted import of the same file by the same mapping, or open a batch."""
+    with store.log.write() as conn:
+        source = source_id(conn, plan.mapping.connection, plan.mapping.stream)
+        place = _place(conn, source)
+        if place is not None and place.digest == plan.digest and not place.closed and _is_open(conn, place.batch):
+            return source, place
+        batch = open_batch(conn, plan.mapping.connection, plan.name, instant=plan.instant, now=now)
+        place = Place(plan.digest, batch, 0)
+        move_cursor(conn, source, _encode(place), moved_at=to_micros(now))
+        return source, place
+
+
+def _is_open(conn: sa.Connection, batch: int) -> bool:
+    return conn.execute(sa.select(t.batch.c.status).where(t.batch.c.id == batch)).scalar() == "open"
+
+
+def _place(conn: sa.Connection, source: int) -> Place | None:
+    value = read_cursor(conn, source)
+    return None if value is None else msgspec.json.decode(value, type=Place)
+
+
+def _require(conn: sa.Connection, source: int, place: Place, plan: Plan) -> None:
+    if _place(conn, source) != place:
+        raise RequestError(
+            f"another import into {plan.mapping.connection} {plan.mapping.stream} began; when it is done, ingest "
+            f"{plan.name} again"
+        )
+
+
+def _encode(place: Place) -> str:
+    return msgspec.json.encode(place).decode()
+
+
+def _next_size(size: int, seconds: float) -> int:
+    """Aim at the time that the writer may be held."""
+    wanted = int(size * HELD_SECONDS / max(seconds, 0.001))
+    return max(FEWEST, min(MOST, wanted, 2 * size))
