@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.harness import in_own_process
+from benchmarks.harness import call_in_own_process
 
 MODULES = ("benchmarks.append_beside_dlt", "benchmarks.fold_and_publish", "benchmarks.metric_over_lines")
 
@@ -16,7 +16,7 @@ def main() -> None:
     results = []
     for module in MODULES:
         sys.stderr.write(f"{module} …\n")
-        results.extend(in_own_process(module))
+        results.extend(call_in_own_process(module, "run"))
     (Path(__file__).parent / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     for r in results:
         peer = f"{r['peer']:>12,.3f} {r['peer_name']}" if r["peer"] is not None else "           —"

@@ -59,4 +59,6 @@ class Judge:
 
 def judge_at(url: str) -> Judge:
     """Open the side entrance of a sandbox; advancing time may take a while."""
-    return Judge(httpx.Client(base_url=url, timeout=120.0))
+    # A connection that rested while time was spent elsewhere may be closed under us: each request opens its own.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return Judge(httpx.Client(base_url=url, timeout=120.0, limits=limits))

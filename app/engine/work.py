@@ -19,7 +19,7 @@ from data.clock import Clock
 from data.log.status import StreamStatus, statuses
 from data.publish import Publication, facts_of, latest_publication, publish
 from data.store import Store
-from forecasting.keep import Projection, load_projection, save_projection
+from forecasting.keep import load_projection, save_projection
 from ingest.adapter import Adapter
 from ingest.sync import StreamPull, pull_or_error
 
@@ -85,11 +85,11 @@ def look(engine: Engine) -> View | None:
         health: list[StreamStatus] = statuses(conn)
     if publication is None:
         return None
-    projection: Projection | None = load_projection(engine.folder)
+    kept = load_projection(engine.folder)
     return View(
         facts=facts_of(engine.store, publication),
         now=engine.clock(),
-        projection=None if projection is None else projection.frame,
+        projection=None if kept is None else kept[0],
         statuses=health,
         schedules=engine.schedules,
     )
