@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +55,8 @@ def main() -> None:
     given = arguments().parse_args()
     now = parse(given.now) if given.now else micros_of(datetime.now(UTC))
     world, saved = open_world(given.seed, given.cache, now)
+    # What was loaded stays; looking through it for garbage again and again would only cost time.
+    gc.freeze()
     merchant = Merchant(world, saved, Transport(given.rate), running=not given.frozen)
     config = uvicorn.Config(
         Routes(merchant).app(), host=HOST, port=given.port, log_level="error", access_log=False, lifespan="on"

@@ -25,7 +25,7 @@ from sandbox.law import Law
 from sandbox.real import read_real
 from sandbox.shapes import StockMonth
 from sandbox.storefront import StorefrontState
-from sandbox.stream import Stream
+from sandbox.stream import Base, Stream
 from sandbox.warehouse import UNRANGED, WarehouseState
 from sandbox.world import Event, RngState, World
 
@@ -214,7 +214,20 @@ def _day(written: bytes) -> int:
     return int(np.datetime64(written.decode(), "D").astype(np.int64))
 
 
-def load(home: Path, now: int) -> tuple[World, Saved]:
+class Bases:
+    """The items of a saved history, written for one shift; worlds only read them, so they can share them."""
+
+    def __init__(self, home: Path, saved: Saved, shift: int) -> None:
+        self.shift = shift
+        self.by_stream: dict[str, Base] = {
+            path.stem: _load_stream(path.with_suffix(""), shift) for path in sorted(home.glob("*.blob"))
+        }
+        closing = np.load(home / "closing.npy")
+        months = MonthsBase(closing, saved.first_closing, shift, saved.catalog)
+        self.by_stream["warehouse.stock_history"] = months
+
+
+def load(home: Path, now: int, bases: Bases | None = None) -> tuple[World, Saved]:
     """Load a saved history, shifted by whole weeks to end just before now, and run it on to now."""
     saved = msgspec.msgpack.decode((home / "state.msgpack").read_bytes(), type=Saved)
     world = World(saved.catalog, saved.law, 0, saved.now)
@@ -222,16 +235,16 @@ def load(home: Path, now: int) -> tuple[World, Saved]:
     world.queue = saved.queue
     world.sequence = saved.sequence
     world.shift = (now - saved.now) // WEEK * WEEK
+    if bases is None or bases.shift != world.shift:
+        bases = Bases(home, saved, world.shift)
     world.storefront.state = saved.storefront
     world.warehouse.state = saved.warehouse
     world.erp.state = saved.erp
     world.buyers.state = saved.buyers
     for system, streams in world.streams.items():
         for name, stream in streams.items():
-            stream.base = _load_stream(home / f"{system}.{name}", world.shift)
+            stream.base = bases.by_stream[f"{system}.{name}"]
             stream.keeps_log = True
-    closing = np.load(home / "closing.npy")
-    world.warehouse.stock_history.base = MonthsBase(closing, saved.first_closing, world.shift, world.catalog)
     world.is_live = True
     world.run_until((now - world.shift) // SECOND * SECOND)
     return world, saved

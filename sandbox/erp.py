@@ -55,6 +55,7 @@ class Erp:
         }
         self.state = ErpState(on_order=[0] * len(world.catalog.places), open_purchases={})
         self.plan: tuple[Floats, Floats, int] | None = None  #: mean and spread by week, and the first instant
+        self._targets: tuple[int, Floats, Floats] | None = None
         self.unplanned: set[int] = set()  #: places that the policy has lost sight of, by a fault
         lead = np.array([vendor.lead_days for vendor in world.catalog.vendors])
         self.supplier_of = np.array([world.catalog.skus[at.sku].supplier for at in world.catalog.places])
@@ -161,7 +162,13 @@ class Erp:
         return np.maximum(mean[week], self.world.law.mean), wider
 
     def targets(self) -> tuple[Floats, Floats]:
-        """Give the reorder point and the order-up-to level of each place."""
+        """Give the reorder point and the order-up-to level of each place, as of this day."""
+        day = self.world.now // DAY
+        if self._targets is None or self._targets[0] != day:
+            self._targets = (day, *self._targets_now())
+        return self._targets[1:]
+
+    def _targets_now(self) -> tuple[Floats, Floats]:
         mean, spread = self.demand()
         point = np.ceil(mean * self.horizon + SAFETY * np.sqrt(spread * self.horizon))
         return point, point + np.ceil(mean * CYCLE_DAYS)

@@ -124,10 +124,12 @@ class Stream(Generic[T]):
         """Say that an item has changed at an instant."""
         item.version += 1
         item.updated_at = written
+        was_changed_now = self.stamps.get(item.id) == instant
         self.stamps[item.id] = instant
         if self.keeps_log:
             self.payloads.pop(item.id, None)
-            insort(self.log, (instant, item.id))
+            if not was_changed_now:
+                insort(self.log, (instant, item.id))
             if len(self.log) > 4 * len(self.stamps) + 1000:
                 self._compact()
 
