@@ -108,9 +108,9 @@ def _weekday_factors(demand: Demand, counts: Floats, seen: Bools, end: int) -> F
 def _orders_per_day(demand: Demand, counts: Floats, seen: Bools, weekday: Floats, end: int) -> tuple[Floats, Floats]:
     """Orders on an average day, and the orders that this rests on.
 
-    The location's own thirteen weeks are drawn towards its share of the item's orders: where it was out of stock for
-    weeks it has few days of its own, and the item's rate times the share of its orders that this location served over
-    the year stands in for them.
+    The location's own thirteen weeks are drawn towards what it took over the year, moved by how the item as a whole
+    has changed since, all on days with stock. Where it was out of stock for weeks it has few days of its own, and its
+    share of the item stands in for them: demand is the item's, and which location serves it changes slowly.
     """
     length = counts.shape[1]
     if length == 0 or demand.count == 0:
@@ -118,26 +118,31 @@ def _orders_per_day(demand: Demand, counts: Floats, seen: Bools, weekday: Floats
     factor = np.array([weekday[demand.weekday(end - length + n)] for n in range(length)])
     recent = slice(max(length - LEVEL_DAYS, 0), length)
     items = int(demand.item.max()) + 1
-    own = np.where(seen, counts, 0.0)[:, recent].sum(axis=1)
-    exposure = (seen[:, recent] * factor[recent]).sum(axis=1)
-    offered = np.zeros((items, factor[recent].size), dtype=bool)
-    np.logical_or.at(offered, demand.item, seen[:, recent])
-    item_orders = np.bincount(demand.item, counts[:, recent].sum(axis=1), items)
-    item_rate = item_orders / np.maximum((offered * factor[recent]).sum(axis=1), 1.0)
-    year = counts.sum(axis=1)
-    share = year / np.maximum(np.bincount(demand.item, year, items), 1.0)[demand.item]
-    prior = item_rate[demand.item] * share
+    orders, exposure = np.where(seen, counts, 0.0), seen * factor
+    own, days = orders[:, recent].sum(axis=1), exposure[:, recent].sum(axis=1)
+    yearly = orders.sum(axis=1) / np.maximum(exposure.sum(axis=1), 1.0)
+    usual = np.bincount(demand.item, yearly * days, items)
+    change = np.bincount(demand.item, own, items) / np.where(usual > 0, usual, 1.0)
+    prior = yearly * np.where(usual > 0, change, 1.0)[demand.item]
     evidence = own + SHARE_DAYS * prior
-    return evidence / (exposure + SHARE_DAYS), evidence
+    return evidence / (days + SHARE_DAYS), evidence
 
 
 def size_caps(item: Ints, units: Floats, items: int) -> Floats:
-    """Give the largest order that counts in full, by item: the mean of logarithms and three standard deviations."""
+    """Give the largest order that counts in full, by item: mean and three standard deviations of logarithms.
+
+    The item's largest order has no say in its own cap, unless it is the only one.
+    """
     logs = np.log(units)
-    number = np.maximum(np.bincount(item, minlength=items), 1)
-    mean = np.bincount(item, logs, items) / number
-    variance = np.bincount(item, (logs - mean[item]) ** 2, items) / number
-    return np.asarray(np.exp(mean + 3.0 * np.maximum(np.sqrt(variance), 0.5)))
+    largest = np.zeros(items)
+    np.maximum.at(largest, item, logs)
+    number = np.bincount(item, minlength=items)
+    others = np.maximum(number - 1, 1)
+    apart = np.where(number > 1, largest, 0.0)
+    mean = (np.bincount(item, logs, items) - apart) / others
+    square = (np.bincount(item, logs**2, items) - apart**2) / others
+    deviation = np.sqrt(np.maximum(square - mean**2, 0.0))
+    return np.asarray(np.exp(mean + 3.0 * np.maximum(deviation, 0.5)))
 
 
 def _sizes(demand: Demand, end: int) -> Sizes:

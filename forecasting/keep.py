@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -16,6 +17,14 @@ FILE = "projection.parquet"
 VERSION = "1"
 
 
+class Projection(NamedTuple):
+    """A projection with the publication that it rests on and the business time for which it was made."""
+
+    frame: pl.DataFrame
+    publication: int
+    at: datetime
+
+
 def save_projection(folder: Path, frame: pl.DataFrame, publication: int, at: datetime) -> None:
     """Keep a projection; a reader sees the old file or the new one, never a part of either."""
     written = folder / f".{FILE}.{os.getpid()}"
@@ -24,8 +33,8 @@ def save_projection(folder: Path, frame: pl.DataFrame, publication: int, at: dat
     written.replace(folder / FILE)
 
 
-def load_projection(folder: Path) -> tuple[pl.DataFrame, int, datetime] | None:
-    """Give the kept projection, its publication and its time; None where there is none that this program wrote."""
+def load_projection(folder: Path) -> Projection | None:
+    """Give the kept projection; None where there is none that this version of the program wrote."""
     file = folder / FILE
     try:
         body = file.read_bytes()
@@ -37,4 +46,4 @@ def load_projection(folder: Path) -> tuple[pl.DataFrame, int, datetime] | None:
         return None
     if frame.schema != SCHEMA:
         return None
-    return frame, int(metadata["publication"]), from_micros(int(metadata["at"]))
+    return Projection(frame, int(metadata["publication"]), from_micros(int(metadata["at"])))

@@ -2,9 +2,9 @@
 
 No normal curve and no simulation: the generating function of total demand is known in closed form, so probabilities
 are read off it by a discrete Fourier sum (Abate and Whitt, 1992) with an error near 1e-8. Only what happens below the
-stock level matters, so sizes are put on a lattice of at most 64 cells up to it (exact up to 64 units; above that a size
-between two cells is shared between them, which keeps the mean). An order as large as the stock ends it, whatever its
-size.
+stock level matters, so demand is read in at most 64 cells up to it: exact up to 64 units; above that the cell at the
+level counts by half, and a size between two places is shared between them. Places below 4 cells are 16 times as fine,
+because there the sharing would add visible variance. An order larger than the stock ends it, whatever its size.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from forecasting.baseline import Sizes
 from forecasting.demand import Floats, Ints
 
 CELLS = 64
+_FINE, _FINE_CELLS = 16, 4
+#: Where sizes are put, in cells; the last place is beyond every stock level.
+_PLACES = np.concatenate([np.arange(0, _FINE_CELLS, 1 / _FINE), np.arange(_FINE_CELLS, CELLS + 2.0)])
 _RADIUS = 1e-8 ** (1.0 / (2 * CELLS))
 _CHUNK = 2048  #: rows at a time, so that memory stays modest
 Complexes = npt.NDArray[np.complex128]
@@ -37,12 +40,18 @@ class Lattice:
 
     cells: Ints  #: cells up to the stock level, 1 to 64
     width: Floats  #: units a cell
-    mass: Floats  #: rows x 65: probability of an order of so many cells; the last holds all that reach the level
+    mass: Floats  #: rows x places: probability of an order of so many cells; what exceeds the level is a cell beyond
 
     @property
     def mean_units(self) -> Floats:
         """Units an order, none counted beyond the stock level."""
-        return np.asarray(self.mass @ np.arange(CELLS + 1.0) * self.width)
+        reached = np.minimum(_PLACES, self.cells[:, None])
+        return np.asarray((self.mass * reached).sum(axis=1) * self.width)
+
+    @property
+    def shared(self) -> Floats:
+        """Part of the cell at the level that lies below it: none where a cell is a unit, half where it is many."""
+        return np.asarray((1.0 - 1.0 / self.width) / 2.0)
 
 
 def lattice(sizes: Sizes, series: Ints, stock: Floats) -> Lattice:
@@ -53,27 +62,30 @@ def lattice(sizes: Sizes, series: Ints, stock: Floats) -> Lattice:
     at = np.repeat(first - np.cumsum(length) + length, length) + np.arange(length.sum())
     cells = np.minimum(np.maximum(stock, 1.0), CELLS).astype(np.int64)
     width = np.maximum(stock, 1.0) / cells
-    place = np.minimum(sizes.units[at] / width[row], cells[row])
-    low = np.floor(place).astype(np.int64)
-    high_part = place - low
-    mass = np.bincount(row * (CELLS + 2) + low, sizes.probability[at] * (1 - high_part), series.size * (CELLS + 2))
-    mass += np.bincount(row * (CELLS + 2) + low + 1, sizes.probability[at] * high_part, series.size * (CELLS + 2))
-    by_cell = mass.reshape(series.size, CELLS + 2)[:, : CELLS + 1]
-    return Lattice(cells, width, by_cell.astype(np.float64))
+    place = np.minimum(sizes.units[at] / width[row], cells[row] + 1.0)
+    low = np.searchsorted(_PLACES, place, side="right") - 1
+    high = np.minimum(low + 1, _PLACES.size - 1)
+    step = np.where(high > low, _PLACES[high] - _PLACES[low], 1.0)
+    upper = (place - _PLACES[low]) / step
+    size = series.size * _PLACES.size
+    mass = np.bincount(row * _PLACES.size + low, sizes.probability[at] * (1 - upper), size)
+    mass = mass + np.bincount(row * _PLACES.size + high, sizes.probability[at] * upper, size)
+    return Lattice(cells, width, mass.reshape(series.size, _PLACES.size).astype(np.float64))
 
 
 def exhaustion(grid: Lattice, orders: Floats, dispersion: Floats) -> Exhaustion:
     """Answer for each row and each expected number of orders (rows x stretches) whether demand reaches the stock."""
     probability, served = np.empty_like(orders), np.empty_like(orders)
     z = _points()
-    powers = z[None, :] ** np.arange(CELLS + 1)[:, None]
+    powers = z[None, :] ** _PLACES[:, None]
     below = _coefficient_weights(z, 1)
     summed = _coefficient_weights(z, 2)
     for start in range(0, orders.shape[0], _CHUNK):
         part = slice(start, start + _CHUNK)
         missing = _missing(grid.mass[part] @ powers, grid.mass[part])
         last = grid.cells[part] - 1
-        under, total = below[last], summed[last]
+        half = grid.shared[part, None]
+        under, total = (1 - half) * below[last] + half * below[last + 1], summed[last]
         for column in range(orders.shape[1]):
             p = _generating(missing, orders[part, column], dispersion[part])
             probability[part, column] = 1.0 - (p * under).real.sum(axis=1)
@@ -88,7 +100,7 @@ def quantile(sizes: Sizes, orders: Floats, dispersion: Floats, level: Floats) ->
     top = np.ceil(np.maximum(mean + 6.0 * deviation, 4.0))
     found = np.zeros(orders.size)
     z = _points()
-    powers = z[None, :] ** np.arange(CELLS + 1)[:, None]
+    powers = z[None, :] ** _PLACES[:, None]
     table = np.stack(list(_coefficient_weights(z, 1)))
     grid = lattice(sizes, np.arange(orders.size), top)
     for start in range(0, orders.size, _CHUNK):
@@ -98,10 +110,10 @@ def quantile(sizes: Sizes, orders: Floats, dispersion: Floats, level: Floats) ->
         reached = below >= level[part, None] - 1e-9
         cell = np.where(reached.any(axis=1), reached.argmax(axis=1), grid.cells[part])
         rows = np.arange(cell.size)
-        here = below[rows, np.minimum(cell, CELLS - 1)]
+        here = below[rows, np.minimum(cell, CELLS)]
         before = np.where(cell > 0, below[rows, np.maximum(cell - 1, 0)], 0.0)
         step = np.divide(level[part] - before, here - before, out=np.ones(cell.size), where=here > before)
-        between = np.where(grid.width[part] > 1, cell - 1 + np.clip(step, 0.0, 1.0), cell)
+        between = np.where(grid.width[part] > 1, cell - 1 + np.clip(step, 0.0, 1.0) + grid.shared[part], cell)
         found[part] = np.ceil(np.maximum(between, 0.0) * grid.width[part] - 1e-9)
     return found
 
@@ -121,7 +133,7 @@ def _coefficient_weights(z: Complexes, order: int) -> Complexes:
     """Weights that read coefficient k (row) of P(z) / (1 - z)^order off the points: its running sums below k."""
     weight = np.full(z.size, 2.0)
     weight[[0, -1]] = 1.0
-    k = np.arange(CELLS)[:, None]
+    k = np.arange(CELLS + 1)[:, None]
     return np.asarray(weight * z[None, :] ** -k / (1 - z[None, :]) ** order / (2 * CELLS))
 
 

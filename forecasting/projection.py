@@ -291,10 +291,7 @@ def _frame(
         "expected_lost_margin_minor": _whole(np.where(answered, risk.lost_units * margin, np.nan)),
         "suggestion": np.where(moves, "transfer", np.where(buys, "order", "none")),
         "suggested_units": suggested,
-        "suggested_from": [
-            locations[s] if moves[i] else k.terms["supplier"][i] if buys[i] else None
-            for i, s in enumerate(planned.source.tolist())
-        ],
+        "suggested_from": [locations[s] if s >= 0 else None for s in planned.source.tolist()],
         "order_by": _dates(k.today, np.maximum(risk.dates[:, 0] - k.lead_days, 0.0)),
         "arithmetic": _arithmetics(k, planned, protected, cost, firm, suggested, moves, policy=policy),
         "state": states,
