@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from data.errors import ConfigError
 from ingest.files.cells import by_format, by_iso
@@ -14,8 +15,9 @@ _DAYS = (
 )  # fmt: skip
 #: So many distinct cells tell a format.
 _SAMPLE = 5_000
-#: A format must fit this share of the cells; the others become dead letters.
-_ENOUGH = 0.8
+#: A format must fit this share of the distinct cells; the others become dead letters.
+_ENOUGH = 0.2
+_ISO = "ISO 8601"
 
 
 def infer_formats(cells: Sequence[str], where: str) -> tuple[str, ...]:
@@ -25,31 +27,28 @@ def infer_formats(cells: Sequence[str], where: str) -> tuple[str, ...]:
         ConfigError: none fits, or two fit and disagree; the message says what to declare.
     """
     sample = sorted(cells)[:: max(1, len(cells) // _SAMPLE)]
-    if not sample or sum(by_iso(cell) is not None for cell in sample) >= _ENOUGH * len(sample):
-        return ()
-    shapes = [day + clock for day in _DAYS for clock in _CLOCKS]
-    fits = {shape: {cell for cell in sample if by_format(cell, shape)} for shape in shapes}
+    shapes = [_ISO, *(day + clock for day in _DAYS for clock in _CLOCKS)]
+    fits = {shape: {cell: at for cell in sample if (at := _read(cell, shape))} for shape in shapes}
     best = max(fits.values(), key=len)
-    leaders = [shape for shape, fit in fits.items() if len(fit) == len(best)]
-    rivals = [shape for shape, fit in fits.items() if fit - best]
-    if rivals and (len(best) < _ENOUGH * len(sample) or _swapped(leaders[0], rivals)):
-        examples = f"{min(best)!r} and {min(fits[rivals[0]] - best)!r}" if best else repr(sample[0])
+    leaders = [shape for shape, fit in fits.items() if fit.keys() == best.keys()]
+    if not sample or (leaders[0] == _ISO and len(best) == len(sample)):
+        return ()
+    if len(best) < _ENOUGH * len(sample):
+        raise ConfigError(f"{where} has times such as {sample[0]!r}; declare formats = ['%d/%m/%Y %H:%M'] or the like")
+    rival = next((fit for fit in fits.values() if fit.keys() - best.keys()), None)
+    if rival is not None:
+        examples = f"{min(best)!r} and {min(rival.keys() - best.keys())!r}"
         raise ConfigError(
             f"{where} has times written in several ways, such as {examples}; declare formats = [...] in the order in "
             "which they are to be tried"
         )
-    if len(best) < _ENOUGH * len(sample):
-        raise ConfigError(f"{where} has times such as {sample[0]!r}; declare formats = ['%d/%m/%Y %H:%M'] or the like")
-    readings = {tuple(by_format(cell, shape) for cell in sorted(best)) for shape in leaders}
-    if len(readings) > 1:
+    if any(fits[shape] != best for shape in leaders):
         raise ConfigError(
             f"{where} can be read as day/month and as month/day, such as {min(best)!r}; "
             f"declare formats = ['{leaders[0]}'] or ['{leaders[1]}']"
         )
-    return (leaders[0],)
+    return () if leaders[0] == _ISO else (leaders[0],)
 
 
-def _swapped(shape: str, others: Sequence[str]) -> bool:
-    """Tell whether another format is this one with day and month exchanged."""
-    exchanged = shape.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
-    return exchanged in others
+def _read(cell: str, shape: str) -> datetime | None:
+    return by_iso(cell) if shape == _ISO else by_format(cell, shape)

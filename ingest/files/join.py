@@ -71,7 +71,7 @@ def _single(other: FileTable, keys: list[str], name: str, spec: JoinSpec, place:
         key = ", ".join(str(first[column][0]) for column in keys)
         raise ConfigError(
             f"{place}: join.{name}: {other.name} has {twice.select(keys).unique().height:,} keys with several "
-            f"different rows, such as {key!r} on lines {first['*line'][0]} and {first['*line'][1]}; joining would multiply "
-            "rows; clean the file or say duplicates = 'first' or 'last'"
+            f"different rows, such as {key!r} on lines {first['*line'][0]} and {first['*line'][1]}; joining would "
+            "multiply rows; clean the file or say duplicates = 'first' or 'last'"
         )
     return unique.unique(subset=keys, keep=spec.duplicates, maintain_order=True).drop("*line")

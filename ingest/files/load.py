@@ -81,7 +81,9 @@ def load(store: Store, plan: Plan, *, now: datetime, progress: Progress | None =
         _require(conn, source, place, plan)
         covered = plan.documents() if plan.mapping.covers else set()
         removed = close_batch(conn, place.batch, source, covered, now=now, parser=PARSER)
-        move_cursor(conn, source, _encode(Place(place.digest, place.batch, place.rows, closed=True)), moved_at=to_micros(now))
+        move_cursor(
+            conn, source, _encode(Place(place.digest, place.batch, place.rows, closed=True)), moved_at=to_micros(now)
+        )
     with store.log.read() as conn:
         tally = tally_of(conn, place.batch)
     return Imported(place.batch, plan.name, plan.rows, tally, plan.instant, resumed_at, removed)

@@ -5,6 +5,7 @@ Every complaint names the mapping, the key, what was expected and the nearest ke
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable
 from collections.abc import Mapping as Table
@@ -233,6 +234,13 @@ class _Checker:
         self._check_conditions(fields, rules)
         self._check_link(stated, fields)
         self._check_file()
+        for where, name in {
+            "connection": raw.connection,
+            "stream": raw.stream or "",
+            "authority": raw.authority or "",
+        }.items():
+            if not re.fullmatch(r"[A-Za-z0-9_.-]*", name) or (where == "connection" and not name):
+                raise self._wrong(where, f"{name!r}: use letters, digits, and . _ -")
         return Mapping(
             place=self.place, text=self.text, connection=raw.connection, stream=raw.stream or f"{raw.states}s",
             authority=raw.authority or raw.connection, states=raw.states, repeats=raw.repeats,
@@ -387,8 +395,10 @@ def _checked(table: object, shape: type[Any], place: str, where: str) -> Any:  #
     try:
         return msgspec.convert(table, shape)
     except msgspec.ValidationError as error:
-        said = str(error).replace("`", "").replace("$.", f"{where}." if where else "").replace("$", where)
-        raise ConfigError(f"{place}: {said[0].lower()}{said[1:]}") from error
+        reason, _, path = str(error).replace("`", "").partition(" - at ")
+        inside = path.removeprefix("$").removeprefix(".")
+        at = ".".join(part for part in (where, inside) if part) or "the mapping"
+        raise ConfigError(f"{place}: {at}: {reason[0].lower()}{reason[1:]}") from error
 
 
 def _check_keys(table: object, shape: type[Any], place: str, where: str) -> None:
@@ -401,7 +411,8 @@ def _check_keys(table: object, shape: type[Any], place: str, where: str) -> None
         if key not in hints:
             raise ConfigError(f"{place}: {here}: there is no such key; {_nearest(key, hints)}")
         for inner, name in _inner(value, hints[key], here):
-            _check_keys(inner, _struct(hints[key]), place, name)
+            if isinstance(inner, dict):
+                _checked(inner, _struct(hints[key]), place, name)
 
 
 def _inner(value: object, hint: object, where: str) -> list[tuple[object, str]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from data.store import Store, open_store
 from data.settings import read_settings
+from data.store import Store, open_store
 from ingest.files.mapping import Mapping, parse_mapping
 from ingest.files.plan import Inputs, Plan, plan_import
 

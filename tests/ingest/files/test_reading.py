@@ -108,7 +108,7 @@ def test_where_nothing_is_quoted_quotes_are_text() -> None:
 
 
 def test_formulas_and_markup_are_text() -> None:
-    table = read('Order,SKU,Name\n1,A,=1+1\n2,B,<script>alert(1)</script>\n3,C,"=cmd|\' /C calc\'!A0"\n')
+    table = read("Order,SKU,Name\n1,A,=1+1\n2,B,<script>alert(1)</script>\n3,C,\"=cmd|' /C calc'!A0\"\n")
     assert table.frame["Name"].to_list() == ["=1+1", "<script>alert(1)</script>", "=cmd|' /C calc'!A0"]
 
 
