@@ -11,7 +11,7 @@ from metrics.figure import State
 from metrics.metric import Metric
 from metrics.needs import Need
 from metrics.sources import Given, known_until
-from metrics.window import Window
+from metrics.window import Window, zone_of
 
 LateAfter = Mapping[str, timedelta] | timedelta  #: by connection or connection/stream, or one for all
 
@@ -34,9 +34,9 @@ def doubts(metric: Metric, given: Given, window: Window | None, late_after: Late
     if span is not None:
         final = span.end + metric.matures_after
         if span.end > given.now:
-            found.append(Doubt("provisional", f"the window ends on {_moment(span.end)}"))
+            found.append(Doubt("provisional", f"the window ends on {_moment(span.end, given)}"))
         elif final > given.now:
-            found.append(Doubt("provisional", f"it can still change until {_moment(final)}"))
+            found.append(Doubt("provisional", f"it can still change until {_moment(final, given)}"))
     return list(dict.fromkeys(found))
 
 
@@ -49,7 +49,7 @@ def _silences(need: Need, given: Given, window: Window | None, late_after: LateA
     unseen = [s for s in silent if (until := known_until(s)) is None or (window is not None and until <= begins)]
     state: State = "unknown" if streams and len(unseen) == len(streams) else "stale"
     for status in silent:
-        yield Doubt(state, f"{status.connection}/{status.stream} {_last_word(status)}")
+        yield Doubt(state, f"{status.connection}/{status.stream} {_last_word(status, given)}")
 
 
 def _is_silent(status: StreamStatus, upto: datetime, now: datetime, late_after: LateAfter) -> bool:
@@ -73,13 +73,13 @@ def is_file(status: StreamStatus) -> bool:
     return status.as_of is None and status.succeeded_at is None and status.failed_at is None
 
 
-def _last_word(status: StreamStatus) -> str:
+def _last_word(status: StreamStatus, given: Given) -> str:
     until = known_until(status)
     if until is None:
         return f"never answered: {status.error or status.error_class or 'unknown cause'}"
     told = "was brought in by file and ends on" if is_file(status) else "has told nothing since"
-    return f"{told} {_moment(until)}"
+    return f"{told} {_moment(until, given)}"
 
 
-def _moment(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M UTC")
+def _moment(at: datetime, given: Given) -> str:
+    return at.astimezone(zone_of(given.zone)).strftime("%Y-%m-%d %H:%M %Z")

@@ -10,10 +10,10 @@ from typing import Literal
 from metrics.metric import Unit
 from metrics.window import Window
 
-State = Literal["not_armed", "no_data", "unknown", "stale", "provisional", "restated", "value"]
+State = Literal["not_armed", "unknown", "no_data", "stale", "provisional", "restated", "value"]
 
 #: The first that applies is the state; the reasons of all that apply are told.
-GRAVEST_FIRST: tuple[State, ...] = ("not_armed", "no_data", "unknown", "stale", "provisional", "restated", "value")
+GRAVEST_FIRST: tuple[State, ...] = ("not_armed", "unknown", "no_data", "stale", "provisional", "restated", "value")
 
 Number = int | float
 

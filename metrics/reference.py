@@ -17,8 +17,8 @@ basis is the state at one moment. A percentage is a ratio of sums, never a mean 
 currencies. Every metric with a time basis can also be split by {periods}; `category`, `supplier` and `item`
 are what the catalogue says today.
 
-State: the gravest that applies. *not_armed*: data it needs is missing. *no_data*: nothing in question. *unknown*: all
-that could tell is silent. *stale*: a source is silent. *provisional*: it will still change. *restated*: late data
+State: the gravest that applies. *not_armed*: data it needs is missing. *unknown*: all that could tell is silent.
+*no_data*: nothing in question. *stale*: a source is silent. *provisional*: it will still change. *restated*: late data
 changed what was shown. *value*: none of these.
 """
 

@@ -1,0 +1,1 @@
+"""Metrics: figures in the words of the business."""
