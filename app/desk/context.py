@@ -1,19 +1,26 @@
-"""What every screen needs: the open store, the business time, the palette of the browser's theme, cached answers."""
+"""What every screen needs: the open store, the business time, the palette of the browser's theme, kept answers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import streamlit as st
 
 from app.desk import palette
+from app.desk.components.filters import Chosen
 from app.services.clock import business_now
-from app.services.workspace import DEMO, publication_id, this_store
+from app.services.figures import Asked
+from app.services.freshness import read_streams
+from app.services.memo import Memo
+from app.services.workspace import DEMO, facts, newest, this_store
 from data.store import Store
 
-#: Without authentication the person at the loopback address is this one.
-ADMIN = "admin"
+T = TypeVar("T")
+
+_answers = Memo()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +30,6 @@ class Visit:
     store: Store
     now: datetime
     publication: int  #: 0 where nothing was published yet
-    user: str
 
     @property
     def is_demo(self) -> bool:
@@ -31,15 +37,49 @@ class Visit:
         return self.store.workspace == DEMO
 
     @property
-    def key(self) -> tuple[str, int]:
-        """Name what an answer may be kept under: never a frame, always workspace and publication."""
-        return (str(self.store.facts), self.publication)
+    def moment(self) -> datetime:
+        """Give the minute that figures are asked for, so that sessions share their answers."""
+        return self.now.replace(second=0, microsecond=0)
 
 
 def this_visit() -> Visit:
     """Take the moment and the publication that this run of a screen shows."""
     store = this_store()
-    return Visit(store=store, now=business_now(store), publication=publication_id(store), user=ADMIN)
+    found = newest(store)
+    return Visit(store=store, now=business_now(store), publication=0 if found is None else found.id)
+
+
+def kept(visit: Visit, key: Hashable, make: Callable[[], T]) -> T:
+    """Give an answer from the memory of this workspace, publication and minute, or make it."""
+    return _answers.get((str(visit.store.facts), visit.publication, visit.moment, key), make)
+
+
+def asked(visit: Visit, chosen: Chosen) -> Asked:
+    """Put what the filters say as a question to the metrics."""
+    return Asked(
+        facts=facts(visit.store),
+        now=visit.moment,
+        days=chosen.days,
+        where=chosen.where,
+        statuses=tuple(read_streams(visit.store)),
+    )
+
+
+def channels(visit: Visit) -> list[str]:
+    """Name the channels that the facts know."""
+    return kept(visit, "channels", lambda: _names(visit, "channel"))
+
+
+def locations(visit: Visit) -> list[str]:
+    """Name the locations that the facts know."""
+    return kept(visit, "locations", lambda: _names(visit, "location"))
+
+
+def _names(visit: Visit, column: str) -> list[str]:
+    if not visit.publication:
+        return []
+    known = facts(visit.store).rows("order_line").select(column).unique().collect()[column]
+    return sorted(name for name in known.to_list() if name)
 
 
 def colours() -> palette.Palette:

@@ -23,9 +23,16 @@ STATIC = Path(__file__).resolve().parents[1] / "static"
 
 #: (module under app.desk.screens, title, address); the first is the demo's first page.
 SCREENS = (
+    ("overview", "Overview", "overview"),
     ("orders", "Orders", "orders"),
+    ("margin", "Margin", "margin"),
+    ("stock", "Stock", "stock"),
+    ("queue", "Queue", "queue"),
+    ("log", "Log", "log"),
     ("health", "Health", "health"),
+    ("rows", "Rows", "rows"),
 )
+HIDDEN = ("rows",)  #: reached from a figure, not from the navigation
 
 
 def run() -> None:
@@ -43,7 +50,13 @@ def pages() -> dict[str, StreamlitPage]:
     own = workspace_name(os.environ) != DEMO
     listed = [*((("start", "Start", "start"),) if own else ()), *SCREENS]
     found = {
-        name: st.Page(partial(_show, name), title=title, url_path=path, default=index == 0)
+        name: st.Page(
+            partial(_show, name),
+            title=title,
+            url_path=path,
+            default=index == 0,
+            visibility="hidden" if name in HIDDEN else "visible",
+        )
         for index, (name, title, path) in enumerate(listed)
     }
     st.session_state["_pages"] = found

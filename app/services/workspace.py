@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
+from threading import Lock
 
 from data.errors import RequestError
 from data.lake import Facts
@@ -14,6 +17,9 @@ from data.store import Store, open_store
 
 WORKSPACE_VARIABLE = "FILLWELL_WORKSPACE"
 DEMO = "demo"  #: the workspace that the simulated merchant fills
+
+#: A live shop publishes every few seconds; all screens stay on one publication for so long, so that answers are shared.
+HOLD_SECONDS = 15.0
 
 
 def workspace_name(env: Mapping[str, str]) -> str:
@@ -31,30 +37,43 @@ def _store(settings: Settings, workspace: str) -> Store:
     return open_store(settings, workspace)
 
 
-def publication_id(store: Store) -> int:
-    """Give the newest publication's id; 0 where nothing was published yet."""
-    with store.log.read() as conn:
-        newest = latest_publication(conn)
-    return 0 if newest is None else newest.id
-
-
 def facts(store: Store) -> Facts:
-    """Open the newest publication; the same object for all sessions until a newer one is there.
+    """Open the publication that the screens show now.
 
     Raises:
         RequestError: nothing was published yet.
     """
-    with store.log.read() as conn:
-        newest = latest_publication(conn)
-    if newest is None:
-        raise RequestError("there are no figures yet: nothing was brought in")
-    key = (str(store.facts), newest.id)
-    if key not in _opened:
-        while len(_opened) >= _KEPT:
-            _opened.pop(next(iter(_opened)), None)
-        _opened[key] = facts_of(store, newest)
-    return _opened[key]
+    found = newest(store)
+    if found is None:
+        raise RequestError("there are no figures yet: nothing was brought in; ingest files or start the demo")
+    return found
 
 
-_KEPT = 2  #: publications kept open: the newest and the one that a slow screen still reads
-_opened: dict[tuple[str, int], Facts] = {}
+def newest(store: Store) -> Facts | None:
+    """Open the newest publication, or stay on the one opened a moment ago; None where nothing was published yet."""
+    return _held(str(store.facts)).facts(store)
+
+
+@dataclass
+class _Held:
+    """The publication on which all sessions of a workspace stand."""
+
+    opened: Facts | None = None
+    at: float = 0.0
+    lock: Lock = field(default_factory=Lock)
+
+    def facts(self, store: Store) -> Facts | None:
+        with self.lock:
+            if self.opened is not None and time.monotonic() - self.at < HOLD_SECONDS:
+                return self.opened
+            with store.log.read() as conn:
+                latest = latest_publication(conn)
+            if latest is not None and (self.opened is None or latest.id != self.opened.id):
+                self.opened = facts_of(store, latest)
+            self.at = time.monotonic()
+            return self.opened
+
+
+@lru_cache(maxsize=8)
+def _held(_folder: str) -> _Held:
+    return _Held()

@@ -1,0 +1,348 @@
+"""Charts: little ink, direct labels, exact numbers on hover, every colour from the palette (hazard H7).
+
+Each function is pure: values and a palette in, a figure out. `draw` puts it on the screen with its text alternative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.desk.palette import Palette
+
+FONT = "Source Sans, Segoe UI, Helvetica, Arial, sans-serif"
+_CONFIG = {"displayModeBar": False, "responsive": True}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place on an axis, its value (None is a gap, never zero) and the exact words for the hover."""
+
+    at: date | str
+    value: float | None
+    words: str
+
+
+def draw(figure: go.Figure, *, alt: str, key: str) -> None:
+    """Put a figure on the screen; `alt` says what it shows to people who do not see it."""
+    st.plotly_chart(figure, theme=None, config=_CONFIG, alt=alt, key=key)
+
+
+def line(
+    points: Sequence[Point],
+    colours: Palette,
+    *,
+    height: int = 168,
+    before: Sequence[Point] = (),
+    goal: tuple[float, str] | None = None,
+    percent: bool = False,
+) -> go.Figure:
+    """Draw a trend; the period before it is dotted, a goal is a thin line with its name."""
+    figure = _figure(colours, height)
+    if before:
+        figure.add_scatter(
+            x=[p.at for p in points][: len(before)],
+            y=[p.value for p in before],
+            mode="lines",
+            line={"color": colours.grey, "width": 1.5, "dash": "dot"},
+            customdata=[p.words for p in before],
+            hovertemplate="before: %{customdata}<extra></extra>",
+        )
+    figure.add_scatter(
+        x=[p.at for p in points],
+        y=[p.value for p in points],
+        mode="lines",
+        line={"color": colours.blue, "width": 2},
+        customdata=[p.words for p in points],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+    _last_label(figure, points, colours, percent=percent)
+    if goal is not None:
+        figure.add_hline(
+            y=goal[0],
+            line={"color": colours.muted, "width": 1, "dash": "dash"},
+            annotation={"text": goal[1], "font": {"size": 11, "color": colours.muted}, "xanchor": "right"},
+        )
+    figure.update_yaxes(tickformat=".0%" if percent else "~s", nticks=4)
+    figure.update_xaxes(nticks=5)
+    return figure
+
+
+def bars(points: Sequence[Point], colours: Palette, *, height: int = 168, colour: str | None = None) -> go.Figure:
+    """Draw upright bars with their values on top."""
+    figure = _figure(colours, height)
+    figure.add_bar(
+        x=[str(p.at) for p in points],
+        y=[p.value for p in points],
+        marker={"color": colour or colours.blue, "line": {"width": 0}, "cornerradius": 2},
+        customdata=[p.words for p in points],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+    figure.update_layout(bargap=0.3)
+    figure.update_yaxes(tickformat="~s", nticks=4)
+    return figure
+
+
+def stacked(
+    categories: Sequence[str],
+    series: Sequence[tuple[str, Sequence[float], Sequence[str]]],
+    colours: Palette,
+    *,
+    height: int = 200,
+    hues: Sequence[str] = (),
+) -> go.Figure:
+    """Draw stacked bars: (name, values, hover words) a series; the legend stands on top."""
+    figure = _figure(colours, height)
+    for index, (name, values, told) in enumerate(series):
+        shades = hues or colours.series
+        figure.add_bar(
+            x=list(categories),
+            y=list(values),
+            name=name,
+            marker={"color": shades[index % len(shades)], "line": {"width": 0}},
+            customdata=list(told),
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    _totals(figure, categories, series, colours)
+    figure.update_layout(barmode="stack", bargap=0.35, showlegend=True, legend=_legend(colours))
+    figure.update_layout(margin={"t": 28})
+    figure.update_yaxes(visible=False)
+    return figure
+
+
+def lying(points: Sequence[Point], colours: Palette, *, height: int = 168, texts: Sequence[str]) -> go.Figure:
+    """Draw lying bars, the first on top, each with its name left and its value behind it."""
+    figure = _figure(colours, height)
+    figure.add_bar(
+        y=[str(p.at) for p in points],
+        x=[p.value for p in points],
+        orientation="h",
+        text=list(texts),
+        textposition="outside",
+        textfont={"color": colours.ink, "size": 12},
+        cliponaxis=False,
+        marker={
+            "color": [colours.vermillion if (p.value or 0) < 0 else colours.blue for p in points],
+            "cornerradius": 2,
+        },
+        customdata=[p.words for p in points],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+    figure.update_layout(bargap=0.38, margin={"r": 88})
+    figure.update_xaxes(visible=False, showgrid=False)
+    figure.update_yaxes(
+        autorange="reversed", showgrid=False, ticksuffix="  ", tickfont={"color": colours.ink, "size": 12.5}
+    )
+    return figure
+
+
+def waterfall(steps: Sequence[tuple[str, float, str, str]], colours: Palette, *, height: int = 280) -> go.Figure:
+    """Draw how a sum comes about: (name, amount, kind: total | part, words); losses hang, totals stand."""
+    figure = _figure(colours, height)
+    base, bottoms, tops, hues = 0.0, [], [], []
+    for _, amount, kind, _words in steps:
+        if kind == "total":
+            bottoms.append(0.0)
+            tops.append(amount)
+            hues.append(colours.blue)
+            base = amount
+        else:
+            bottoms.append(base + min(amount, 0.0))
+            tops.append(abs(amount))
+            hues.append(colours.green if amount >= 0 else colours.orange)
+            base += amount
+    figure.add_bar(
+        x=[name for name, *_ in steps],
+        y=tops,
+        base=bottoms,
+        marker={"color": hues, "line": {"width": 0}, "cornerradius": 2},
+        text=[told for *_, told in steps],
+        textposition="outside",
+        textfont={"color": colours.ink, "size": 11.5},
+        cliponaxis=False,
+        hovertemplate="%{x}: %{text}<extra></extra>",
+    )
+    figure.update_layout(bargap=0.32, margin={"t": 24})
+    figure.update_yaxes(visible=False, showgrid=False)
+    figure.update_xaxes(tickfont={"color": colours.ink, "size": 12})
+    return figure
+
+
+def pair(
+    categories: Sequence[date],
+    above: tuple[str, Sequence[float]],
+    below: tuple[str, Sequence[float]],
+    colours: Palette,
+    *,
+    height: int = 168,
+) -> go.Figure:
+    """Draw two counts against each other: one upwards, one downwards."""
+    figure = _figure(colours, height)
+    for (name, values), sign, hue in ((above, 1, colours.orange), (below, -1, colours.green)):
+        figure.add_bar(
+            x=list(categories),
+            y=[sign * value for value in values],
+            name=name,
+            marker={"color": hue, "line": {"width": 0}},
+            customdata=[f"{value:,.0f} {name}" for value in values],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    figure.update_layout(barmode="relative", bargap=0.3, showlegend=True, legend=_legend(colours), margin={"t": 28})
+    figure.update_yaxes(nticks=4, zeroline=True, zerolinecolor=colours.line, tickformat="~s")
+    figure.update_xaxes(nticks=5)
+    return figure
+
+
+def fan(
+    days: Sequence[date],
+    middle: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    colours: Palette,
+    *,
+    receipts: Sequence[tuple[date, float]] = (),
+    height: int = 260,
+) -> go.Figure:
+    """Draw a projected stock with its band; receipts are marked where they arrive, the zero line is where it runs out."""
+    figure = _figure(colours, height)
+    figure.add_scatter(x=list(days), y=list(high), mode="lines", line={"width": 0}, hoverinfo="skip")
+    figure.add_scatter(
+        x=list(days),
+        y=list(low),
+        mode="lines",
+        line={"width": 0},
+        fill="tonexty",
+        fillcolor=_see_through(colours.blue, 0.18),
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=list(days),
+        y=list(middle),
+        mode="lines",
+        line={"color": colours.blue, "width": 2, "shape": "hv"},
+        hovertemplate="%{x|%-d %b}: %{y:,.0f} units expected<extra></extra>",
+    )
+    for at, units in receipts:
+        figure.add_vline(x=at.isoformat(), line={"color": colours.green, "width": 1.5, "dash": "dot"})
+        figure.add_annotation(
+            x=at.isoformat(), y=1, yref="paper", text=f"+{units:,.0f}", showarrow=False, xanchor="left", xshift=4,
+            font={"size": 12, "color": colours.good},
+        )  # fmt: skip
+    figure.add_hline(y=0, line={"color": colours.vermillion, "width": 1})
+    figure.update_yaxes(nticks=5)
+    figure.update_xaxes(nticks=8)
+    return figure
+
+
+def spark(values: Sequence[float | None], *, tone: str = "accent") -> str:
+    """Draw a sparkline as inline SVG in the theme's own variables; gaps stay gaps, the last point is marked."""
+    known = [v for v in values if v is not None]
+    if len(known) < 2:
+        return ""
+    low, high = min(known), max(known)
+    width, height, step = 160.0, 36.0, 160.0 / max(len(values) - 1, 1)
+
+    def place(index: int, value: float) -> str:
+        y = height / 2 if high == low else 3 + (height - 6) * (1 - (value - low) / (high - low))
+        return f"{min(index * step, width):.1f},{y:.1f}"
+
+    runs: list[list[str]] = [[]]
+    for index, value in enumerate(values):
+        if value is None:
+            runs.append([])
+        else:
+            runs[-1].append(place(index, value))
+    lines = "".join(
+        f'<polyline points="{" ".join(run)}" fill="none" stroke="var(--fw-{tone})" stroke-width="1.75" '
+        'stroke-linejoin="round" vector-effect="non-scaling-stroke"/>'
+        for run in runs
+        if len(run) > 1
+    )
+    return (
+        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" preserveAspectRatio="none" role="presentation" '
+        f'aria-hidden="true">{lines}</svg>'
+    )
+
+
+def _figure(colours: Palette, height: int) -> go.Figure:
+    figure = go.Figure()
+    axis = {
+        "gridcolor": colours.line,
+        "zeroline": False,
+        "linecolor": colours.line,
+        "tickfont": {"color": colours.muted, "size": 11.5},
+        "title": None,
+        "fixedrange": True,
+        "automargin": True,
+    }
+    figure.update_layout(
+        height=height,
+        margin={"l": 0, "r": 8, "t": 8, "b": 0},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": FONT, "size": 12, "color": colours.muted},
+        colorway=list(colours.series),
+        showlegend=False,
+        hovermode="closest",
+        hoverlabel={
+            "bgcolor": colours.ink,
+            "bordercolor": colours.ink,
+            "font": {"family": FONT, "size": 12.5, "color": colours.card},
+        },
+        xaxis={**axis, "showgrid": False},
+        yaxis=axis,
+        dragmode=False,
+    )
+    return figure
+
+
+def _legend(colours: Palette) -> dict[str, object]:
+    return {
+        "orientation": "h",
+        "x": 0,
+        "y": 1.0,
+        "yanchor": "bottom",
+        "font": {"color": colours.muted, "size": 12},
+        "bgcolor": "rgba(0,0,0,0)",
+        "itemclick": False,
+        "itemdoubleclick": False,
+        "traceorder": "normal",
+    }
+
+
+def _last_label(figure: go.Figure, points: Sequence[Point], colours: Palette, *, percent: bool) -> None:
+    last = next((p for p in reversed(points) if p.value is not None), None)
+    if last is None or last.value is None:
+        return
+    figure.add_scatter(
+        x=[last.at], y=[last.value], mode="markers", marker={"color": colours.blue, "size": 7}, hoverinfo="skip"
+    )
+    text = f"{last.value:.1%}" if percent else f"{last.value:,.0f}"
+    figure.add_annotation(
+        x=last.at if isinstance(last.at, str) else last.at.isoformat(), y=last.value, text=f"<b>{text}</b>",
+        showarrow=False, xanchor="right", yanchor="bottom", yshift=4, font={"color": colours.ink, "size": 12},
+    )  # fmt: skip
+
+
+def _totals(
+    figure: go.Figure,
+    categories: Sequence[str],
+    series: Sequence[tuple[str, Sequence[float], Sequence[str]]],
+    colours: Palette,
+) -> None:
+    for index, category in enumerate(categories):
+        total = sum(values[index] for _, values, _ in series)
+        if total:
+            figure.add_annotation(
+                x=category, y=total, text=f"{total:,.0f}", showarrow=False, yanchor="bottom",
+                font={"color": colours.ink, "size": 12},
+            )  # fmt: skip
+
+
+def _see_through(colour: str, share: float) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{share})"

@@ -1,0 +1,53 @@
+"""A large table with its own export: the built-in one would hand formulas to a spreadsheet (hazard H4)."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from app.desk.components.tables import content_key
+from app.desk.components.text import esc, put
+from app.services import words
+from app.services.export import to_csv
+
+
+def grid(frame: pl.DataFrame, *, name: str, whole: int | None = None, height: int = 520) -> None:
+    """Show a frame and offer it as CSV, every text neutralised; money columns in major units."""
+    shown = readable(frame)
+    total = frame.height if whole is None else whole
+    told = words.plural(total, "row") if total <= frame.height else f"{frame.height:,} of {total:,} rows"
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        put(f'<div class="fw-title"><span>{esc(told)}</span></div>')
+        export(shown, name)
+    if shown.is_empty():
+        put('<div class="fw-empty">No row. Widen the period or remove a filter.</div>')
+        return
+    st.dataframe(
+        shown,
+        key=content_key(f"grid-{name}", (frame.height, *frame.columns)),
+        hide_index=True,
+        height=min(height, 36 + 35 * shown.height),
+        alt=f"{told} of {name}",
+    )
+
+
+def export(frame: pl.DataFrame, name: str) -> None:
+    """Offer a frame as CSV."""
+    st.download_button(
+        "Export CSV",
+        data=lambda: to_csv(frame.columns, frame.iter_rows()).encode("utf-8-sig"),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        on_click="ignore",
+        key=f"export-{name}",
+    )
+
+
+def readable(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give amounts in major units and times without their zone; names lose their technical endings."""
+    money = [name for name in frame.columns if name.endswith("_minor")]
+    times = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
+    return frame.with_columns(
+        *((pl.col(name) / 100).alias(name) for name in money),
+        *(pl.col(name).dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d %H:%M").alias(name) for name in times),
+    ).rename({name: name.removesuffix("_minor") for name in money if name.removesuffix("_minor") not in frame.columns})

@@ -1,0 +1,164 @@
+"""Action log: what was done, by whom, with which proof; the chain that nobody can change unseen; taking back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from app.desk.components.badges import badge
+from app.desk.components.cases import plan_card, request_text, way
+from app.desk.components.export import grid
+from app.desk.components.tables import content_key
+from app.desk.components.text import esc, put
+from app.desk.context import Visit
+from app.desk.shell import empty, link, page
+from app.services import acting, words
+from app.services.log import Entry, can_undo, chain, done, entries
+from data.errors import FillwellError
+
+STATUSES = ("all", "planned", "approved", "sent", "confirmed", "verified", "unknown", "mismatch", "failed", "cancelled")
+
+
+def show(visit: Visit) -> None:
+    """Draw the screen."""
+    with page(visit, "Action log", "what was done, and the proof"):
+        _chain(visit)
+        status = st.pills(
+            "Status",
+            STATUSES,
+            default="all",
+            required=True,
+            key="status",
+            label_visibility="collapsed",
+            bind="query-params",
+        )
+        found = done(visit.store, status=None if status in (None, "all") else str(status))
+        if not found:
+            empty(
+                "No action yet", "Plan and approve a fix in the queue: each step of it is then listed and sealed here."
+            )
+        else:
+            left, right = st.columns([11, 9], gap="small")
+            with left, st.container(key="card-actions"):
+                chosen = _actions(list(found))
+            with right, st.container(key="card-action", gap="xsmall"):
+                _receipt(visit, chosen)
+        with st.container(key="card-audit"):
+            _audit(visit)
+
+
+def _chain(visit: Visit) -> None:
+    found = chain(visit.store)
+    mark = badge("chain whole", "good") if found.whole else badge("chain broken", "bad")
+    head = (
+        f"<span>head <b>{esc(found.head[:16])}…</b> keep it elsewhere to prove that nothing was cut</span>"
+        if found.head
+        else ""
+    )
+    put(f'<div class="fw-strip">{mark}<span>{esc(found.words)}</span>{head}</div>')
+
+
+def _actions(found: list[dict[str, Any]]) -> dict[str, Any]:
+    put(f'<div class="fw-title"><span>{esc(words.plural(len(found), "action"))}</span></div>')
+    event: Any = st.dataframe(
+        {
+            "Action": [a["id"] for a in found],
+            "What": [str((a["plan"] or {}).get("words", a["type"])) for a in found],
+            "Status": [a["status"] for a in found],
+            "By": [a["planned_by"] for a in found],
+            "Planned": [words.instant(a["planned_at"]) for a in found],
+            "Verified": [words.instant(a["verified_at"]) for a in found],
+            "Tries": [a["attempts"] for a in found],
+        },
+        key=content_key("actions", ((a["id"], a["version"]) for a in found)),
+        on_select="rerun",
+        selection_mode="single-cell",
+        hide_index=True,
+        height=min(400, 36 + 35 * len(found)),
+        column_config={
+            "Action": st.column_config.NumberColumn(width=56),
+            "What": st.column_config.TextColumn(width=300),
+            "Status": st.column_config.TextColumn(width=84),
+            "By": st.column_config.TextColumn(width=72),
+            "Planned": st.column_config.TextColumn(width=128),
+            "Verified": st.column_config.TextColumn(width=128),
+            "Tries": st.column_config.NumberColumn(width=48),
+        },
+        alt="Actions, the newest first",
+    )
+    return found[next((row for row, _ in event.selection.cells if row < len(found)), 0)]
+
+
+def _receipt(visit: Visit, action: dict[str, Any]) -> None:
+    put(
+        f'<div class="fw-title"><span>Action {action["id"]} <small>{esc(action["system"])} · {esc(action["target"])}</small></span></div>'
+        f"{plan_card(action['plan'] or {})}{way(action)}"
+    )
+    with st.expander("Exact request and idempotency key"):
+        st.code(
+            f"{request_text(action['plan'] or {})}\n\nIdempotency-Key: {action['key']}", language=None, wrap_lines=True
+        )
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        link("queue", f"Case {action['case_id']}", case=str(action["case_id"]))
+        if can_undo(action):
+            st.button("Plan to take it back", key="undo", on_click=_undo, args=(visit, action["id"]))
+        if action["status"] == "planned":
+            st.button("Approve and send", key="approve", type="primary", on_click=_approve, args=(visit, action["id"]))
+    for good, text in st.session_state.pop("log-said", []):
+        put(
+            f'<div class="fw-note">{badge("done" if good else "not done", "good" if good else "warn")} {esc(text)}</div>'
+        )
+
+
+def _undo(visit: Visit, action: int) -> None:
+    try:
+        planned = acting.undo(visit.store, visit.now, action)
+        said = (planned.action is not None, planned.words)
+    except FillwellError as error:
+        said = (False, str(error))
+    st.session_state["log-said"] = [said]
+
+
+def _approve(visit: Visit, action: int) -> None:
+    st.session_state["log-said"] = [(step.done, step.words) for step in acting.approve(visit.store, [action])]
+
+
+def _audit(visit: Visit) -> None:
+    every = entries(visit.store)
+    left, middle, right = st.columns([2, 2, 6], vertical_alignment="center")
+    with left:
+        who = _choice("Who", "who", sorted({e.by for e in every}))
+    with middle:
+        what = _choice("What", "what", sorted({e.what for e in every}))
+    with right:
+        put('<div class="fw-title"><span>Every step <small>never changed, only added to</small></span></div>')
+    grid(_frame([e for e in every if who in ("", e.by) and what in ("", e.what)]), name="audit", height=400)
+
+
+def _choice(label: str, key: str, options: list[str]) -> str:
+    chosen = st.selectbox(
+        label,
+        ["", *options],
+        format_func=lambda value: value or f"{label}: all",
+        key=key,
+        label_visibility="collapsed",
+        bind="query-params",
+    )
+    return str(chosen or "")
+
+
+def _frame(found: list[Entry]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "Number": [e.id for e in found],
+            "When (UTC)": [f"{e.at:%Y-%m-%d %H:%M:%S}" for e in found],
+            "Who": [e.by for e in found],
+            "From": [e.entry for e in found],
+            "What": [e.what for e in found],
+            "Subject": [e.subject for e in found],
+            "Detail": [e.detail for e in found],
+            "Sealed": ["yes" if e.sealed else "not yet" for e in found],
+        }
+    )

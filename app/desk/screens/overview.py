@@ -1,0 +1,166 @@
+"""Overview: one sentence, three things to do today, six figures, and what they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import streamlit as st
+
+from app.desk.components import charts
+from app.desk.components.cards import Rows, row_of_cards
+from app.desk.components.charts import Point
+from app.desk.components.filters import Chosen, filters
+from app.desk.components.stages import aging_chart
+from app.desk.components.text import esc, put
+from app.desk.context import Visit, asked, channels, colours, kept
+from app.desk.shell import empty, go, link, page
+from app.services import overview, words
+from app.services.figures import Tile
+from app.services.overview import Risk, Todo
+
+HEIGHT = 176  #: of a chart, in pixels
+
+
+def show(visit: Visit) -> None:
+    """Draw the screen."""
+    with page(visit, "Overview", "what happened, what it costs, what to do"):
+        if not visit.publication:
+            empty("No figures yet", "The first data is being read. This page fills as soon as it is published.")
+            return
+        chosen = filters(channels(visit))
+        tiles, risk, todos = _figures(visit, chosen)
+        left, right = st.columns([6, 7], gap="small")
+        with left, st.container(key="card-sentence", height="stretch"):
+            put(_sentence(tiles, chosen, risk))
+        with right, st.container(key="card-todo", height="stretch", gap="xsmall"):
+            _todos(todos)
+        row_of_cards(tiles, [_rows(tile, chosen) for tile in tiles])
+        _charts(visit, chosen, risk)
+
+
+def _figures(visit: Visit, chosen: Chosen) -> tuple[list[Tile], Risk, list[Todo]]:
+    def make() -> tuple[list[Tile], Risk, list[Todo]]:
+        question = asked(visit, chosen)
+        risk = overview.stock_risk(visit.store, visit.moment)
+        late, value = overview.late_figures(question)
+        return overview.tiles(question, risk), risk, overview.todos(visit.store, visit.moment, late, value)
+
+    return kept(visit, ("overview", chosen), make)
+
+
+def _rows(tile: Tile, chosen: Chosen) -> Rows:
+    """Name where a tile's rows are: the rows of its metric, under the same filters."""
+    if tile.name == "stock_risk":
+        return ("stock", "Open the items", {})
+    return ("rows", "Open the rows", {"metric": tile.name, "days": str(chosen.days), **dict(chosen.where)})
+
+
+def _sentence(tiles: Sequence[Tile], chosen: Chosen, risk: Risk) -> str:
+    parts = overview.sentence(tiles, chosen.days, risk)
+    text = "".join(f"<b>{esc(part)}</b>" if strong else esc(part) for part, strong in parts)
+    shown = text or "Nothing can be said yet."
+    return f'<div class="fw-title">In one sentence</div><div class="fw-sentence">{shown}</div>'
+
+
+def _todos(todos: Sequence[Todo]) -> None:
+    put('<div class="fw-title"><span>To do today <small>what saves most comes first</small></span></div>')
+    if not todos:
+        put('<p class="fw-note">Nothing: no case waits, nothing is late, nothing that sells runs out.</p>')
+    for number, todo in enumerate(todos):
+        left, right = st.columns([5, 2], vertical_alignment="center", gap="small")
+        amount = words.money_compact(todo.money_minor, todo.currency)
+        with left:
+            put(
+                f'<div class="fw-todo"><div class="money">{esc(amount)}</div><div><div class="what">{esc(todo.what)}</div>'
+                f'<div class="why">{esc(todo.why)}</div></div></div>'
+            )
+        with right, st.container(key=f"todo-{number}", horizontal_alignment="right"):
+            if st.button(todo.button, key=f"do-{number}", width="stretch"):
+                go(todo.screen, **todo.query)
+
+
+def _charts(visit: Visit, chosen: Chosen, risk: Risk) -> None:
+    top, bottom = st.columns(3, gap="small"), st.columns(3, gap="small")
+    with top[0], _card("aging", "Open orders by age", "now, by stage", "orders"):
+        aging_chart(kept(visit, ("aging", chosen), lambda: overview.aging(asked(visit, chosen))), key="overview-aging")
+    with top[1], _card("margins", "Contribution margin 2 by channel", f"last {chosen.days} days", "margin"):
+        _margins(visit, chosen)
+    with top[2], _card("fill", "On-time fill, units", "by promise day", "rows", metric="on_time_fill_rate_units"):
+        _fill(visit, chosen)
+    with bottom[0], _card("risk", "Margin lost to stockouts", "next 14 days, by the day it runs out", "stock"):
+        _risk(risk)
+    with bottom[1], _card("flow", "Exceptions opened and cleared", "last 14 days", "queue"):
+        _flow(visit)
+    with bottom[2], _card("sales", "Orders a day", "dotted: the days before", "rows", metric="orders"):
+        _orders(visit, chosen)
+
+
+@contextmanager
+def _card(name: str, title: str, small: str, screen: str, **query: str) -> Iterator[None]:
+    with st.container(key=f"card-chart-{name}", height="stretch", gap="xxsmall"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            put(f'<div class="fw-title"><span>{esc(title)} <small>{esc(small)}</small></span></div>')
+            link(screen, "Open", **query)
+        yield
+
+
+def _margins(visit: Visit, chosen: Chosen) -> None:
+    found = kept(visit, ("margins", chosen), lambda: overview.margin_by_channel(asked(visit, chosen)))
+    known = [f for f in found if f.value is not None and f.dimensions.get("channel")]
+    if not known:
+        put(f'<p class="fw-note">{esc("; ".join(found[0].reasons) or "No sale was shipped in these days.")}</p>')
+        return
+    points = [
+        Point(
+            str(f.dimensions["channel"]), f.value, f"{f.dimensions['channel']}: {words.percent(f.value)} of net sales"
+        )
+        for f in sorted(known, key=lambda f: -(f.value or 0))
+    ]
+    texts = [words.percent(p.value) for p in points]
+    alt = "Contribution margin 2 by channel: " + ", ".join(p.words for p in points)
+    charts.draw(charts.lying(points, colours(), height=HEIGHT, texts=texts), alt=alt, key="chart-margins")
+
+
+def _fill(visit: Visit, chosen: Chosen) -> None:
+    found = kept(visit, ("fill", chosen), lambda: overview.fill_trend(asked(visit, chosen)))
+    points = [Point(day, f.value, f"{day:%-d %b}: {words.percent(f.value)}") for day, f in found]
+    if not any(p.value is not None for p in points):
+        put(
+            f'<p class="fw-note">{esc("; ".join(found[0][1].reasons) if found else "No promise fell due in these days.")}</p>'
+        )
+        return
+    alt = f"On-time fill rate of units by day, last {words.percent(points[-1].value)}"
+    charts.draw(charts.line(points, colours(), height=HEIGHT, percent=True), alt=alt, key="chart-fill")
+
+
+def _risk(risk: Risk) -> None:
+    if risk.state != "value":
+        put(f'<p class="fw-note">Not armed: {esc(risk.reason)}</p>')
+        return
+    points = [
+        Point(f"{day:%-d %b}", minor / 100, f"{day:%-d %b}: {words.money(minor, risk.currency)}")
+        for day, minor in risk.by_day
+    ]
+    alt = f"Expected lost margin by the day stock runs out, {words.money(sum(m for _, m in risk.by_day), risk.currency)} in all"
+    figure = charts.bars(points, colours(), height=HEIGHT, colour=colours().vermillion)
+    charts.draw(figure, alt=alt, key="chart-risk")
+
+
+def _flow(visit: Visit) -> None:
+    found = overview.case_flow(visit.store, visit.now, overview.AHEAD_DAYS)
+    if not any(f.opened or f.cleared for f in found):
+        put('<p class="fw-note">No case was opened or cleared in these days.</p>')
+        return
+    days = [f.day for f in found]
+    above, below = ("opened", [float(f.opened) for f in found]), ("cleared", [float(f.cleared) for f in found])
+    alt = f"{sum(above[1]):.0f} cases opened, {sum(below[1]):.0f} cleared in {len(days)} days"
+    charts.draw(charts.pair(days, above, below, colours(), height=HEIGHT), alt=alt, key="chart-flow")
+
+
+def _orders(visit: Visit, chosen: Chosen) -> None:
+    now, before = kept(visit, ("orders", chosen), lambda: overview.orders_a_day(asked(visit, chosen)))
+    points = [Point(day, f.value, f"{day:%a %-d %b}: {words.count(f.value)} orders") for day, f in now]
+    earlier = [Point(day, f.value, f"{day:%a %-d %b}: {words.count(f.value)} orders") for day, f in before]
+    alt = f"Orders a day over {chosen.days} days, beside the days before"
+    charts.draw(charts.line(points, colours(), height=HEIGHT, before=earlier), alt=alt, key="chart-orders")

@@ -1,0 +1,282 @@
+"""Exception queue: what waits, in the order in which money is lost; decide, and watch the fix become verified."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.desk.components.badges import badge
+from app.desk.components.cases import facing, history, money_line, plan_card, receipt, request_text, way
+from app.desk.components.tables import content_key
+from app.desk.components.text import esc, plain, put
+from app.desk.context import Visit
+from app.desk.shell import empty, link, page
+from app.services import acting, words
+from app.services.queue import Board, Detail, Row, board, detail, title_of, waiting
+from data.errors import RequestError
+
+SNOOZES = {"4 hours": 4, "1 day": 24, "3 days": 72, "1 week": 168}
+HELD = "queue-held"  #: the frozen list: (kind, board)
+
+
+def show(visit: Visit) -> None:
+    """Draw the screen."""
+    with page(visit, "Exception queue", "what costs most until the shift ends comes first"):
+        kind = _kinds(board(visit.store))
+        frozen = _frozen(visit, kind)
+        if not frozen.rows:
+            _nothing(frozen)
+            return
+        left, right = st.columns([11, 9], gap="small")
+        with left, st.container(key="card-queue"):
+            _news(visit, kind)
+            chosen, opened = _grid(visit, frozen.rows)
+            _bar(visit, chosen or [opened])
+        with right:
+            _detail(visit, opened)
+
+
+def _kinds(now: Board) -> str | None:
+    options = ["all", *now.counts]
+    st.session_state.setdefault("kind", "all")
+    if st.session_state["kind"] not in options:
+        st.session_state["kind"] = "all"
+    names = {"all": f"All {sum(now.counts.values())}"} | {k: f"{title_of(k)} {n}" for k, n in now.counts.items()}
+    left, right = st.columns([3, 1], vertical_alignment="center")
+    with left:
+        kind = st.pills(
+            "Kind",
+            options,
+            format_func=lambda name: plain(names[name]),
+            required=True,
+            key="kind",
+            label_visibility="collapsed",
+            bind="query-params",
+        )
+    with right:
+        put(f'<div class="fw-strip fw-right">{"".join(_headline(now))}</div>')
+    return None if kind in (None, "all") else str(kind)
+
+
+def _headline(now: Board) -> list[str]:
+    return [
+        f"<span><b>{esc(words.money_compact(h.expected_loss_minor, h.currency))}</b> at risk of "
+        f"<b>{esc(words.money_compact(h.exposed_minor, h.currency))}</b> exposed, each line once</span>"
+        for h in now.headline
+        if h.currency
+    ]
+
+
+def _frozen(visit: Visit, kind: str | None) -> Board:
+    """Keep the list that the person looks at until they ask for a newer one (hazards H1 and H2)."""
+    held = st.session_state.get(HELD)
+    wanted = (visit.store.workspace, kind)
+    if held is None or held[0] != wanted:
+        held = (wanted, board(visit.store, kind))
+        st.session_state[HELD] = held
+    frozen: Board = held[1]
+    return frozen
+
+
+def refresh() -> None:
+    """Let the next run take a new list."""
+    st.session_state.pop(HELD, None)
+
+
+@st.fragment(run_every=2)
+def _news(visit: Visit, kind: str | None) -> None:
+    held: Board = st.session_state[HELD][1] if HELD in st.session_state else board(visit.store, kind)
+    seen = {row.seen for row in held.rows}
+    now = waiting(visit.store, kind)
+    fresh = len({i for i, _ in now} - {i for i, _ in seen})
+    gone = len({i for i, _ in seen} - {i for i, _ in now})
+    changed = len(now - seen) - fresh
+    told = [f"{n} {name}" for n, name in ((fresh, "new"), (gone, "gone"), (changed, "changed")) if n]
+    left, right = st.columns([3, 2], vertical_alignment="center")
+    with left:
+        put(
+            f'<div class="fw-title"><span>{words.plural(len(seen), "case")} <small>as you opened them</small></span></div>'
+        )
+    with right, st.container(horizontal=True, horizontal_alignment="right"):
+        label = f"{', '.join(told)}: refresh" if told else "Up to date"
+        if st.button(label, key="refresh", disabled=not told, on_click=refresh):
+            st.rerun(scope="app")
+
+
+def _grid(visit: Visit, rows: Sequence[Row]) -> tuple[list[Row], Row]:
+    """Draw the list; its key is its content, so that no selection outlives the rows that it was made on."""
+    table = {
+        "Lost by shift end": [_major(r.lost_by_shift_end_minor) for r in rows],
+        "Case": [r.title for r in rows],
+        "Kind": [r.kind for r in rows],
+        "Age": [words.span(visit.now - r.opened_at) for r in rows],
+        "Exposed": [_major(r.exposed_minor) for r in rows],
+        "Status": [f"{r.status} {r.assignee}".strip() for r in rows],
+    }
+    currency = rows[0].currency
+    event: Any = st.dataframe(
+        table,
+        key=content_key("queue", (r.seen for r in rows)),
+        on_select="rerun",
+        selection_mode=["multi-row", "single-cell"],
+        hide_index=True,
+        height=min(560, 36 + 35 * len(rows)),
+        column_config={
+            "Lost by shift end": st.column_config.NumberColumn(f"{currency} by shift end", format="%.2f", width=110),
+            "Case": st.column_config.TextColumn(width=360),
+            "Kind": st.column_config.TextColumn(width=120),
+            "Age": st.column_config.TextColumn(width=80),
+            "Exposed": st.column_config.NumberColumn(f"{currency} exposed", format="%.2f", width=100),
+            "Status": st.column_config.TextColumn(width=90),
+        },
+        alt="Cases that wait, the costliest first",
+    )
+    marked = [rows[i] for i in event.selection.rows if i < len(rows)]
+    cells = [rows[i] for i, _ in event.selection.cells if i < len(rows)]
+    opened = next(iter(cells or marked), None) or _asked(rows) or rows[0]
+    return marked, opened
+
+
+def _asked(rows: Sequence[Row]) -> Row | None:
+    """Find the case that the address names."""
+    wanted = st.query_params.get("case", "")
+    return next((r for r in rows if str(r.id) == wanted), None)
+
+
+def _major(minor: int) -> float:
+    return minor / 100
+
+
+def _bar(visit: Visit, chosen: Sequence[Row]) -> None:
+    """Draw what can be done with the chosen cases; every button is given ids and versions, never positions."""
+    seen = [row.seen for row in chosen]
+    count = f"{len(seen)} chosen" if len(seen) > 1 else f"case {seen[0][0]}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="bulk"):
+        fixable = [row.seen for row in chosen if row.suggested]
+        st.button(
+            f"Plan fix: {count}", key="fix", type="primary", shortcut="1", disabled=not fixable,
+            on_click=_plan, args=(visit, fixable),
+        )  # fmt: skip
+        st.button("Assign to me", key="assign", shortcut="2", on_click=_claim, args=(visit, seen))
+        if st.button("Not a problem …", key="dismiss", shortcut="3"):
+            _reason(visit, "Not a problem", seen)
+        if st.button("Snooze …", key="snooze", shortcut="H"):
+            _reason(visit, "Snooze", seen)
+    _results()
+
+
+def _results() -> None:
+    for done, text in st.session_state.pop("queue-said", []):
+        put(
+            f'<div class="fw-note">{badge("done" if done else "not done", "good" if done else "warn")} {esc(text)}</div>'
+        )
+
+
+def _say(results: Sequence[tuple[bool, str]]) -> None:
+    st.session_state["queue-said"] = list(results)
+    refresh()
+
+
+def _plan(visit: Visit, seen: Sequence[tuple[int, int]]) -> None:
+    planned = acting.plan(visit.store, visit.now, seen)
+    _say([(not isinstance(p, str), f"case {case}: {p if isinstance(p, str) else p.words}") for case, p in planned])
+
+
+def _claim(visit: Visit, seen: Sequence[tuple[int, int]]) -> None:
+    _say([(step.done, step.words) for step in acting.claim(visit.store, seen)])
+
+
+@st.dialog("Say why")
+def _reason(visit: Visit, verb: str, seen: Sequence[tuple[int, int]]) -> None:
+    st.text(f"{verb}: {words.plural(len(seen), 'case')}. The reason tunes the detector and is read by the next person.")
+    if verb == "Snooze":
+        st.selectbox("For", list(SNOOZES), key="snooze-for")
+    st.text_input("Reason", key="reason", max_chars=200)
+    if st.button(verb, type="primary", key="confirm-reason", on_click=_because, args=(visit, verb, seen)):
+        st.rerun()
+
+
+def _because(visit: Visit, verb: str, seen: Sequence[tuple[int, int]]) -> None:
+    reason = str(st.session_state.get("reason", ""))
+    if verb == "Snooze":
+        hours = SNOOZES[st.session_state.get("snooze-for", "4 hours")]
+        steps = acting.snooze(visit.store, seen, hours=hours, reason=reason)
+    else:
+        steps = acting.dismiss(visit.store, seen, reason=reason)
+    _say([(step.done, step.words) for step in steps])
+
+
+def _detail(visit: Visit, row: Row) -> None:
+    try:
+        found = detail(visit.store, row.id)
+    except RequestError as error:
+        empty("This case is gone", str(error))
+        return
+    with st.container(key="card-case"):
+        put(
+            f'<div class="fw-head"><h2>{esc(found.row.title)}</h2></div>'
+            f'<div class="fw-strip">{badge(found.row.kind)}{badge(found.row.status, "info")}'
+            f"<span>case {found.row.id}, open {esc(words.span(visit.now - found.row.opened_at))}</span>"
+            f"<span>{words.plural(found.similar, 'other')} of this kind</span></div>{money_line(found)}"
+        )
+        if found.facing:
+            put(facing(found))
+        _fix(visit, found)
+    _proof(found)
+
+
+@st.fragment(run_every=1)
+def _fix(visit: Visit, found: Detail) -> None:
+    """Show the newest action of the case and how far it has come, live."""
+    actions = acting.actions_of(visit.store, found.row.id)
+    if not actions:
+        hint = "Plan the fix to see the exact request before anything is sent." if found.row.suggested else _NO_FIX
+        put(f'<div class="fw-note">{hint}</div>')
+        return
+    newest = actions[0]
+    put(f'<div class="fw-plan">{plan_card(newest["plan"])}{way(newest)}</div>')
+    with st.expander("Exact request"):
+        st.code(request_text(newest["plan"]), language=None)
+    if newest["status"] == "planned":
+        with st.container(horizontal=True, gap="small"):
+            if st.button(
+                "Approve and send", key="approve", type="primary", on_click=_approve, args=(visit, newest["id"])
+            ):
+                st.rerun(scope="app")
+            if st.button("Discard plan", key="discard", on_click=_discard, args=(visit, newest["id"])):
+                st.rerun(scope="app")
+
+
+_NO_FIX = "This kind has no action of its own yet: take it, fix it in the source, and it closes itself with proof."
+
+
+def _approve(visit: Visit, action: int) -> None:
+    _say([(step.done, step.words) for step in acting.approve(visit.store, [action])])
+
+
+def _discard(visit: Visit, action: int) -> None:
+    _say([(step.done, step.words) for step in acting.cancel(visit.store, [action])])
+
+
+def _proof(found: Detail) -> None:
+    with st.container(key="card-proof"):
+        put(f'<div class="fw-title">Proof<small>the rows and the arithmetic</small></div>{receipt(found.evidence)}')
+        with st.container(horizontal=True, gap="small"):
+            if found.order:
+                link("orders", "Open the order", id=found.order)
+            if found.sku:
+                link("stock", "Open the item", sku=found.sku)
+        with st.expander(f"History, {len(found.history)}"):
+            put(history(found.history))
+
+
+def _nothing(now: Board) -> None:
+    if sum(now.counts.values()):
+        empty("Nothing of this kind waits", "Choose another kind, or all.")
+    else:
+        empty(
+            "Nothing waits for you",
+            "Every armed detector looked and found nothing that a person must decide. New cases appear here by themselves.",
+        )

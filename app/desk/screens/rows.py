@@ -1,0 +1,57 @@
+"""The rows of a figure: its definition, its arithmetic, and what adds up to it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.desk.components.badges import figure_badge
+from app.desk.components.export import grid
+from app.desk.components.filters import filters
+from app.desk.components.text import esc, put
+from app.desk.context import Visit, asked, channels, kept, locations
+from app.desk.shell import page
+from app.services import words
+from app.services.rows import Made, made_of, names
+
+
+def show(visit: Visit) -> None:
+    """Draw the screen."""
+    with page(visit, "Rows", "what a figure is made of"):
+        labels = dict(names())
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            metric = st.selectbox(
+                "Figure",
+                list(labels),
+                format_func=lambda name: labels[name],
+                key="metric",
+                label_visibility="collapsed",
+                width=320,
+                bind="query-params",
+            )
+            chosen = filters(channels(visit), locations(visit))
+        made = kept(visit, ("rows", metric, chosen), lambda: made_of(asked(visit, chosen), str(metric)))
+        left, right = st.columns([2, 3], gap="small")
+        with left, st.container(key="card-figure", height="stretch"):
+            put(_figure(made))
+        with right, st.container(key="card-definition", height="stretch"):
+            put(f'<div class="fw-title">What it means<small>{esc(made.metric.name)}</small></div>{_definition(made)}')
+        with st.container(key="card-rows"):
+            grid(made.frame, name=str(metric), whole=made.whole)
+
+
+def _figure(made: Made) -> str:
+    parts = [f'<div class="fw-title">{esc(made.metric.label)}</div>']
+    for figure, text in zip(made.figures, made.texts, strict=True):
+        mark = figure_badge(figure.state, "; ".join(figure.reasons)) if figure.state != "value" else ""
+        sums = f"{words.count(figure.numerator)} ÷ {words.count(figure.denominator)}"
+        shown = sums if figure.denominator is not None else f"{words.plural(made.whole, 'row')}"
+        parts.append(
+            f'<div class="fw-kpi"><div class="value">{esc(text or words.NOTHING)}</div>'
+            f'<div class="delta">{esc(shown)} {mark} {esc("; ".join(figure.reasons))}</div></div>'
+        )
+    return "".join(parts)
+
+
+def _definition(made: Made) -> str:
+    paragraphs = "".join(f'<p class="fw-note">{esc(p)}</p>' for p in made.metric.definition.split("\n\n"))
+    return f'<div class="fw-receipt">{esc(made.metric.formula)}</div>{paragraphs}'

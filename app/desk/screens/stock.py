@@ -1,0 +1,197 @@
+"""Stock and stockout risk: what its running out would cost, when it happens, and why this much is suggested."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from app.desk.components import charts
+from app.desk.components.badges import badge
+from app.desk.components.cases import receipt
+from app.desk.components.export import export, readable
+from app.desk.components.tables import content_key
+from app.desk.components.text import esc, put
+from app.desk.context import Visit, colours, kept, locations
+from app.desk.shell import empty, link, page
+from app.services import words
+from app.services.stock import ONLY, Item, Shelf, item, shelf
+
+MOST = 1_000  #: rows on the screen; the export has all
+
+
+def show(visit: Visit) -> None:
+    """Draw the screen."""
+    with page(visit, "Stock and stockout risk", "what costs most comes first"):
+        if not visit.publication:
+            empty("No stock known yet", "Connect the warehouse or import a stock list, and orders to forecast from.")
+            return
+        only, location, search = _filters(visit)
+        found = kept(
+            visit,
+            ("shelf", only, location, search),
+            lambda: shelf(visit.store, visit.moment, only=only, location=location, search=search),
+        )
+        left, right = st.columns([13, 9], gap="small")
+        with left, st.container(key="card-shelf"):
+            chosen = _grid(found, only)
+        with right:
+            if chosen is not None:
+                _detail(visit, chosen["sku"], chosen["location"])
+
+
+def _filters(visit: Visit) -> tuple[str, str | None, str]:
+    counts = kept(visit, "kinds", lambda: shelf(visit.store, visit.moment, only="all", location=None, search="")).counts
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        only = st.pills(
+            "Show",
+            list(ONLY),
+            format_func=lambda name: f"{ONLY[name]} {counts[name]:,}",
+            default="risk",
+            required=True,
+            key="only",
+            label_visibility="collapsed",
+            bind="query-params",
+        )
+        place = st.selectbox(
+            "Location",
+            ["all", *locations(visit)],
+            format_func=lambda name: "All locations" if name == "all" else str(name),
+            key="location",
+            label_visibility="collapsed",
+            width=160,
+            bind="query-params",
+        )
+        search = st.text_input(
+            "Item", key="sku", placeholder="SKU or name", label_visibility="collapsed", width=200, bind="query-params"
+        )
+    return str(only or "risk"), None if place in (None, "all") else str(place), str(search or "").strip()
+
+
+def _grid(found: Shelf, only: str) -> dict[str, Any] | None:
+    lost = words.money_compact(found.lost_minor, found.currency)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        told = f"{words.plural(found.frame.height, 'row')}, {lost} of margin expected to be lost"
+        put(f'<div class="fw-title"><span>{esc(told)}</span></div>')
+        export(readable(found.frame.drop("arithmetic")), f"stock-{only}")
+    if found.frame.is_empty():
+        put(f'<div class="fw-empty"><b>None</b>{esc(_EMPTY[only])}</div>')
+        return None
+    rows = found.frame.head(MOST)
+    event: Any = st.dataframe(
+        _shown(rows),
+        key=content_key("shelf", rows.select("sku", "location").iter_rows()),
+        on_select="rerun",
+        selection_mode="single-cell",
+        hide_index=True,
+        height=560,
+        column_config=_columns(found.currency),
+        alt="Items by expected lost margin",
+    )
+    place = next((row for row, _ in event.selection.cells if row < rows.height), 0)
+    return rows.row(place, named=True)
+
+
+_EMPTY = {
+    "risk": "Nothing that sells is likely to run out before its next receipt.",
+    "due": "Nothing must be ordered or moved by today.",
+    "out": "Nothing that sells is out of stock.",
+    "unknown": "Every item and location can be answered.",
+    "all": "No item is known yet: connect the warehouse, or import items, stock and orders.",
+}
+
+
+def _shown(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        pl.col("sku").alias("SKU"),
+        pl.col("location").alias("At"),
+        (pl.col("expected_lost_margin_minor") / 100).alias("Lost"),
+        pl.col("p_stockout").alias("P"),
+        pl.col("stockout_on").dt.strftime("%-d %b").fill_null(words.NOTHING).alias("Out on"),
+        pl.col("on_hand").alias("On hand"),
+        pl.col("available").alias("Available"),
+        pl.when(pl.col("next_receipt_units").is_not_null())
+        .then(pl.format("{} on {}", "next_receipt_units", pl.col("next_receipt_on").dt.strftime("%-d %b")))
+        .otherwise(pl.lit(words.NOTHING))
+        .alias("Inbound"),
+        pl.format(
+            "{} · {} · {}",
+            *(
+                pl.col(f"cover_days_{p}").round(0).cast(pl.Int64).cast(pl.String).fill_null("?")
+                for p in ("p10", "p50", "p90")
+            ),
+        ).alias("Cover"),
+        pl.when(pl.col("suggested_units") > 0)
+        .then(pl.format("{} {}", "suggestion", "suggested_units"))
+        .otherwise(pl.col("reason").fill_null(words.NOTHING))
+        .alias("Suggested"),
+    )
+
+
+def _columns(currency: str) -> dict[str, Any]:
+    config = st.column_config
+    return {
+        "SKU": config.TextColumn(width=76),
+        "At": config.TextColumn(width=62),
+        "Lost": config.NumberColumn(f"{currency} lost", format="%.0f", width=72, help="Margin expected to be lost"),
+        "P": config.ProgressColumn("P(out)", format="percent", min_value=0.0, max_value=1.0, width=104),
+        "Out on": config.TextColumn(width=66, help="The day on which it is out with probability one half"),
+        "On hand": config.NumberColumn(width=70),
+        "Available": config.NumberColumn(width=74),
+        "Inbound": config.TextColumn(width=110),
+        "Cover": config.TextColumn("Cover, days p10 · p50 · p90", width=140),
+        "Suggested": config.TextColumn(width=150),
+    }
+
+
+def _detail(visit: Visit, sku: str, location: str) -> None:
+    with st.container(key="card-item", gap="xsmall"):
+        left, right = st.columns(2)
+        slip = left.slider("Suppliers slip, days", 0, 28, 0, key=f"slip-{sku}-{location}")
+        more = right.slider("Demand rises, %", -50, 100, 0, step=10, key=f"more-{sku}-{location}")
+        found = item(visit.store, visit.moment, sku, location, slip_days=slip, more=more / 100)
+        if found is None:
+            return
+        put(_head(found))
+        alt = f"Expected stock of {sku} at {location} over {len(found.days) - 1} days, with its 10 to 90 percent band"
+        figure = charts.fan(
+            found.days, found.middle, found.low, found.high, colours(), receipts=found.receipts, height=208
+        )
+        charts.draw(figure, alt=alt, key=f"chart-fan-{sku}-{location}")
+    with st.container(key="card-why", gap="xsmall"):
+        units = found.row["suggested_units"] or 0
+        put(f'<div class="fw-title"><span>Why {units:,}?</span>{_suggestion(found)}</div>')
+        put(
+            receipt(found.steps)
+            if found.steps
+            else f'<p class="fw-note">{esc(found.row["reason"] or "No demand.")}</p>'
+        )
+        with st.container(horizontal=True, gap="small"):
+            link("queue", "Open its cases", kind="X37")
+            link("orders", "All that was said of it", id=f"{sku}@{location}")
+
+
+def _head(found: Item) -> str:
+    row = found.row
+    others = ", ".join(f"{place} {words.count(available)}" for place, _, available in found.elsewhere)
+    state = (
+        "" if row["state"] == "value" else badge(str(row["state"]).replace("_", " "), "warn", title=row["reason"] or "")
+    )
+    facts = [
+        ("demand a day", f"{row['demand_per_day']:.2f}" if row["demand_per_day"] is not None else words.NOTHING),
+        ("available elsewhere", others or words.NOTHING),
+        ("supplier", f"{row['supplier'] or words.NOTHING}, {words.count(row['lead_time_days'])} days"),
+        ("order by", words.NOTHING if row["order_by"] is None else f"{row['order_by']:%-d %b %Y}"),
+    ]
+    shown = "".join(f"<span>{esc(name)} <b>{esc(value)}</b></span>" for name, value in facts)
+    name = f'<span class="fw-sub">{esc(row.get("name") or "")}</span>'
+    return f'<div class="fw-head"><h2>{esc(row["sku"])} at {esc(row["location"])}</h2>{name}{state}</div><div class="fw-strip">{shown}</div>'
+
+
+def _suggestion(found: Item) -> str:
+    row = found.row
+    if not row["suggested_units"]:
+        return badge("nothing to order")
+    source = f" from {row['suggested_from']}" if row["suggested_from"] else ""
+    return badge(f"{row['suggestion']} {row['suggested_units']:,}{source}", "info")

@@ -1,0 +1,162 @@
+"""Figures for the screens: a value in words, how it moved, its trend, and where its rows are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from app.services import words
+from data.lake import Facts
+from data.log.status import StreamStatus
+from metrics.answer import Comparison, compare, many, series
+from metrics.figure import Figure
+from metrics.registry import find
+from metrics.window import Window
+
+Where = tuple[tuple[str, str], ...]  #: filters, as a key under which answers are kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a screen asks about: these facts at this moment, this window, these filters."""
+
+    facts: Facts
+    now: datetime
+    days: int
+    where: Where = ()
+    statuses: Sequence[StreamStatus] = ()
+
+    @property
+    def window(self) -> Window:
+        """Give the last whole days."""
+        return Window.last_days(self.days, self.now)
+
+    def filters(self, metric: str) -> dict[str, str]:
+        """Give the filters that a metric knows."""
+        return {name: value for name, value in self.where if name in find(metric).dimensions}
+
+    def ignored(self, metric: str) -> list[str]:
+        """Name the filters that a metric does not know, so that its tile can say so."""
+        return [name for name, _ in self.where if name not in find(metric).dimensions]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """A figure as a card shows it."""
+
+    name: str
+    label: str
+    text: str  #: the value in words; empty where there is none
+    state: str
+    reason: str
+    delta: str  #: how it moved, in the right unit; empty where it cannot be said
+    tone: str  #: up | down | even: whether the move is good or bad
+    against: str  #: what it is compared with, or why it is not
+    trend: Sequence[float | None] = ()
+    note: str = ""
+
+
+def tile(asked: Asked, name: str, *, label: str = "", note: str = "") -> Tile:
+    """Answer a metric that has a window: value, move against the window before, trend by day."""
+    chosen = {"where": asked.filters(name), "now": asked.now, "statuses": asked.statuses}
+    first, *others = compare(asked.facts, name, window=asked.window, **chosen)  # type: ignore[arg-type]
+    trend = series(asked.facts, name, window=asked.window, **chosen)  # type: ignore[arg-type]
+    delta, tone = moved(first)
+    spread = [f"several currencies: {first.figure.currency} shown"] if others else []
+    aside = [f"not split by {filter_}" for filter_ in asked.ignored(name)]
+    return Tile(
+        name=name,
+        label=label or first.figure.label,
+        text=in_words(first.figure, short=True),
+        state=first.figure.state,
+        reason="; ".join(first.figure.reasons),
+        delta=delta,
+        tone=tone,
+        against=first.reason or f"than the {asked.days} days before",
+        trend=[f.value for f in trend if f.currency in (None, first.figure.currency)],
+        note="; ".join([*spread, *aside, *([note] if note else [])]),
+    )
+
+
+def state_tile(asked: Asked, name: str, *, beside: str, label: str = "") -> Tile:
+    """Answer a metric that is a state at one moment, with another one beside it."""
+    answers = many(
+        asked.facts,
+        [name, beside],
+        where={k: v for k, v in asked.filters(name).items() if k in find(beside).dimensions},
+        now=asked.now,
+        statuses=asked.statuses,
+    )
+    figure, other = answers[name][0], answers[beside][0]
+    return Tile(
+        name=name,
+        label=label or figure.label,
+        text=in_words(figure, short=True),
+        state=figure.state,
+        reason="; ".join(figure.reasons),
+        delta="",
+        tone="even",
+        against=f"now, of {in_words(other, short=True) or words.NOTHING} {other.label.lower()}",
+    )
+
+
+def moved(c: Comparison) -> tuple[str, str]:
+    """Say how a figure moved, and whether that is good: up, down or even."""
+    if c.delta is None:
+        return "", "even"
+    good = find(c.figure.metric).good
+    rising = c.delta > 0
+    tone = "even" if c.delta == 0 or good == "neither" else "up" if rising == (good == "up") else "down"
+    arrow = "▲" if rising else "▼" if c.delta < 0 else "■"
+    if c.delta_unit == "pp":
+        size = f"{abs(c.delta):.1f} points"
+    elif c.change is not None:
+        size = f"{abs(c.change):.1%}"
+    else:
+        size = _amount(abs(c.delta), c.figure, short=True)
+    word = "more" if rising else "less" if c.delta < 0 else "the same"
+    if c.delta_unit == "pp":
+        word = "higher" if rising else "lower" if c.delta < 0 else "the same"
+    return f"{arrow} {size} {word}", tone
+
+
+def in_words(figure: Figure, *, short: bool = False) -> str:
+    """Write a figure's value; empty where there is none."""
+    return "" if figure.value is None else _amount(figure.value, figure, short=short)
+
+
+def _amount(value: float, figure: Figure, *, short: bool) -> str:
+    match figure.unit:
+        case "percent":
+            return words.percent(value)
+        case "money":
+            currency = figure.currency or ""
+            return words.money_compact(value, currency) if short else words.money(round(value), currency)
+        case "days":
+            return f"{value:,.1f} days"
+        case "minutes":
+            return f"{value:,.0f} min"
+        case _:
+            return words.compact(value) if short and value >= 100_000 else words.count(value)
+
+
+def daily(asked: Asked, name: str, *, grain: str = "day") -> list[tuple[date, Figure]]:
+    """Answer a metric for every day (or week) of the window."""
+    found = series(
+        asked.facts,
+        name,
+        window=asked.window,
+        grain="week" if grain == "week" else "day",
+        where=asked.filters(name),
+        now=asked.now,
+        statuses=asked.statuses,
+    )
+    return [(date.fromisoformat(str(f.dimensions[grain])), f) for f in found]
+
+
+def by(asked: Asked, names: Sequence[str], dimension: str) -> Mapping[str, list[Figure]]:
+    """Answer several metrics by one dimension."""
+    where = {k: v for k, v in asked.where if all(k in find(name).dimensions for name in names)}
+    window = asked.window if find(names[0]).time else None
+    return many(asked.facts, names, window=window, by=(dimension,), where=where, now=asked.now, statuses=asked.statuses)

@@ -1,0 +1,226 @@
+"""What the overview asks for: one sentence, three things to do today, six figures and the charts below them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from actions.flow import Flow, flow
+from app.services import words
+from app.services.acting import desk_of
+from app.services.figures import Asked, Tile, by, daily, state_tile, tile
+from app.services.projection import projection
+from app.services.queue import board, title_of
+from data.store import Store
+from metrics.answer import answer, many, series
+from metrics.figure import Figure
+
+AHEAD_DAYS = 14
+
+
+@dataclass(frozen=True, kw_only=True)
+class Todo:
+    """One thing to do today: what, why, what it saves, and where it is done."""
+
+    what: str
+    why: str
+    money_minor: int
+    currency: str
+    button: str
+    screen: str
+    query: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Risk:
+    """Margin expected to be lost to stockouts."""
+
+    total_minor: int
+    items: int
+    currency: str
+    by_day: Sequence[tuple[date, int]]  #: the next 14 days, by the day on which the stock is expected to run out
+    state: str
+    reason: str
+
+
+def tiles(asked: Asked, risk: Risk) -> list[Tile]:
+    """Give the six figures."""
+    return [
+        tile(asked, "orders"),
+        tile(asked, "net_sales_placed", label="Net sales, placed"),
+        tile(asked, "on_time_fill_rate_units", label="On-time fill, units"),
+        state_tile(asked, "late_orders", beside="open_orders"),
+        tile(asked, "cm2_pct", label="Contribution margin 2"),
+        Tile(
+            name="stock_risk", label="Margin at risk of stockout",
+            text=words.money_compact(risk.total_minor, risk.currency) if risk.state == "value" else "",
+            state=risk.state, reason=risk.reason, delta="", tone="even",
+            against=f"expected loss, {words.plural(risk.items, 'item')} likely to run out",
+        ),
+    ]  # fmt: skip
+
+
+def stock_risk(store: Store, now: datetime) -> Risk:
+    """Sum what the projection expects to lose, item by item."""
+    frame = projection(store, now)
+    known = frame.filter(pl.col("expected_lost_margin_minor").is_not_null())
+    if known.is_empty():
+        reason = next(iter(frame["reason"].drop_nulls().mode().sort().to_list()), "no stock is known")
+        return Risk(total_minor=0, items=0, currency="", by_day=(), state="not_armed", reason=reason)
+    days = [now.date() + timedelta(days=n) for n in range(AHEAD_DAYS)]
+    falling = (
+        known.filter(pl.col("stockout_on").is_not_null())
+        .group_by("stockout_on")
+        .agg(pl.col("expected_lost_margin_minor").sum())
+    )
+    lost = dict(falling.iter_rows())
+    risky = known.filter(pl.col("at_risk"))
+    return Risk(
+        total_minor=int(known["expected_lost_margin_minor"].sum()),
+        items=risky.height,
+        currency=str(known["currency"].drop_nulls().mode().sort().to_list()[0]),
+        by_day=[(day, int(lost.get(day, 0))) for day in days],
+        state="value",
+        reason="",
+    )
+
+
+def todos(store: Store, now: datetime, late: Figure, late_value: Figure) -> list[Todo]:
+    """Give the three things that save most today: groups of cases, and what will run out first."""
+    found = [*_cases(store), *_orders_to_place(store, now), *_late(late, late_value)]
+    return sorted(found, key=lambda t: -t.money_minor)[:3]
+
+
+def _cases(store: Store) -> list[Todo]:
+    now = board(store)
+    made = []
+    for detector, number in now.counts.items():
+        rows = [row for row in now.rows if row.detector == detector]
+        lost = sum(row.lost_by_shift_end_minor for row in rows)
+        made.append(
+            Todo(
+                what=f"{title_of(detector)}: {words.plural(number, 'case')}",
+                why=rows[0].title,
+                money_minor=lost,
+                currency=rows[0].currency,
+                button="Work the queue",
+                screen="queue",
+                query={"kind": detector},
+            )
+        )
+    return made
+
+
+def _orders_to_place(store: Store, now: datetime) -> list[Todo]:
+    frame = projection(store, now).filter(
+        pl.col("suggestion") != "none", pl.col("order_by") <= now.date(), pl.col("at_risk")
+    )
+    if frame.is_empty():
+        return []
+    worst = frame.sort("expected_lost_margin_minor", "sku", descending=[True, False], nulls_last=True).row(
+        0, named=True
+    )
+    return [
+        Todo(
+            what=f"Order or move stock of {words.plural(frame.height, 'item')} today",
+            why=f"worst: {worst['sku']} at {worst['location']}, {worst['suggestion']} {worst['suggested_units']:,}",
+            money_minor=int(frame["expected_lost_margin_minor"].sum() or 0),
+            currency=str(worst["currency"] or ""),
+            button="See what to order",
+            screen="stock",
+            query={"only": "due"},
+        )
+    ]
+
+
+def _late(late: Figure, value: Figure) -> list[Todo]:
+    if not late.value or value.value is None:
+        return []
+    return [
+        Todo(
+            what=f"Ship {words.plural(int(late.value), 'late order')}",
+            why="past their ship-by time and still open; the money is their open value, not a loss yet",
+            money_minor=int(value.value),
+            currency=value.currency or "",
+            button="See the late orders",
+            screen="orders",
+            query={"late": "true"},
+        )
+    ]
+
+
+def sentence(tiles: Sequence[Tile], days: int, risk: Risk) -> list[tuple[str, bool]]:
+    """Say everything in one sentence, as pieces that are plain or strong; what is not known is left out."""
+    known = {t.name: t for t in tiles if t.text}
+    parts: list[tuple[str, bool]] = []
+
+    def say(text: str, *, strong: bool = False) -> None:
+        parts.append((text, strong))
+
+    if orders := known.get("orders"):
+        say(f"{orders.text} orders", strong=True)
+        say(f" in the last {days} days")
+        if orders.delta:
+            say(f", {orders.delta.split(' ', 1)[1]} than before")
+    if fill := known.get("on_time_fill_rate_units"):
+        say("; " if parts else "")
+        say(f"{fill.text} of units", strong=True)
+        say(" left by their promise")
+    if margin := known.get("cm2_pct"):
+        say(f"; {margin.text}", strong=True)
+        say(" of net sales stay as margin")
+    if late := known.get("late_orders"):
+        say("; " if parts else "")
+        say(f"{late.text} orders are late now", strong=True)
+    if risk.state == "value" and risk.total_minor:
+        say(", and " if parts else "")
+        say(words.money_compact(risk.total_minor, risk.currency), strong=True)
+        say(f" of margin is at risk of stockouts in {words.plural(risk.items, 'item')}")
+    return [*parts, (".", False)] if parts else []
+
+
+def aging(asked: Asked) -> list[Figure]:
+    """Count open orders by age and stage, for this screen and the orders screen alike."""
+    return answer(
+        asked.facts, "open_orders", by=("age", "stage"), where=asked.filters("open_orders"), now=asked.now,
+        statuses=asked.statuses,
+    )  # fmt: skip
+
+
+def margin_by_channel(asked: Asked) -> list[Figure]:
+    """Give contribution margin 2 in percent by channel."""
+    return list(by(asked, ["cm2_pct"], "channel")["cm2_pct"])
+
+
+def fill_trend(asked: Asked) -> list[tuple[date, Figure]]:
+    """Give the on-time fill rate of every day."""
+    return daily(asked, "on_time_fill_rate_units")
+
+
+def case_flow(store: Store, now: datetime, days: int) -> list[Flow]:
+    """Count cases opened and cleared each day."""
+    return flow(desk_of(store), now=now, days=days)
+
+
+def late_figures(asked: Asked) -> tuple[Figure, Figure]:
+    """Give how many orders are late and what their open units are worth."""
+    found = many(
+        asked.facts,
+        ["late_orders", "late_value"],
+        where=asked.filters("late_orders"),
+        now=asked.now,
+        statuses=asked.statuses,
+    )
+    return found["late_orders"][0], found["late_value"][0]
+
+
+def orders_a_day(asked: Asked) -> tuple[list[tuple[date, Figure]], list[tuple[date, Figure]]]:
+    """Count orders of every day of the window, and of the window before."""
+    earlier = series(
+        asked.facts, "orders", window=asked.window.previous(), where=asked.filters("orders"), now=asked.now,
+        statuses=asked.statuses,
+    )  # fmt: skip
+    return daily(asked, "orders"), [(date.fromisoformat(str(f.dimensions["day"])), f) for f in earlier]

@@ -1,0 +1,159 @@
+"""What the queue asks for: the cases that wait, in the order in which money is lost, and one case with its proof."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from actions import cases
+from actions.cases import Filters, Headline
+from actions.registry import detectors
+from app.services import words
+from app.services.acting import desk_of
+from data.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One case in the queue."""
+
+    id: int
+    version: int
+    detector: str
+    kind: str  #: the detector's title
+    title: str
+    where: str
+    status: str
+    assignee: str
+    lost_by_shift_end_minor: int
+    expected_loss_minor: int
+    exposed_minor: int
+    currency: str
+    opened_at: datetime
+    deadline: datetime | None
+    suggested: str
+    explains: int  #: cases or subjects that this one explains
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """Name the case as it was seen."""
+        return (self.id, self.version)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """The queue at one moment."""
+
+    rows: Sequence[Row]
+    counts: Mapping[str, int]  #: detector -> cases
+    headline: Sequence[Headline]
+
+
+def title_of(detector: str) -> str:
+    """Name a detector for people."""
+    known = detectors().get(detector)
+    return known.title if known else {"X50": "Write-back failed"}.get(detector, detector)
+
+
+def board(store: Store, detector: str | None = None) -> Board:
+    """Read the queue; the counts are of all kinds, whatever is chosen."""
+    desk = desk_of(store)
+    found = [_row(case) for case in cases.queue(desk, Filters())]
+    counts: dict[str, int] = {}
+    for row in found:
+        counts[row.detector] = counts.get(row.detector, 0) + 1
+    return Board(
+        rows=[row for row in found if detector in (None, row.detector)],
+        counts=dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))),
+        headline=cases.headline(desk),
+    )
+
+
+def waiting(store: Store, detector: str | None = None) -> set[tuple[int, int]]:
+    """Name the cases that wait now, with their versions: what a frozen list is compared with."""
+    return {row.seen for row in board(store, detector).rows}
+
+
+def _row(case: Mapping[str, Any]) -> Row:
+    place = [str(case[name]) for name in ("channel", "location") if case[name]]
+    return Row(
+        id=case["id"], version=case["version"], detector=case["detector"], kind=title_of(case["detector"]),
+        title=case["title"], where=" · ".join(place), status=case["status"], assignee=case["assignee"] or "",
+        lost_by_shift_end_minor=case["lost_by_shift_end_minor"], expected_loss_minor=case["expected_loss_minor"],
+        exposed_minor=case["exposed_minor"], currency=case["currency"], opened_at=case["opened_at"],
+        deadline=case["deadline"], suggested=case["suggested"] or "",
+        explains=case["suppressed"] + max(len(case["members"] or ()) - 1, 0),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detail:
+    """One case with everything that a decision needs."""
+
+    row: Row
+    order: str
+    sku: str
+    facing: Sequence[tuple[str, str, str]]  #: (field, what should be, what the remote says)
+    evidence: Sequence[tuple[str, str]]
+    history: Sequence[tuple[datetime, str, str, str]]  #: (when, who, what, detail)
+    lines: Sequence[tuple[str, int, int]]  #: (line, exposed, expected loss)
+    members: Sequence[str]
+    probability: float | None
+    similar: int  #: other open cases of this kind
+
+
+def detail(store: Store, case_id: int) -> Detail:
+    """Read one case.
+
+    Raises:
+        RequestError: there is no such case.
+    """
+    desk = desk_of(store)
+    case = cases.show(desk, case_id)
+    case.setdefault("lost_by_shift_end_minor", case["expected_loss_minor"])
+    ours, remote = dict(case["ours"] or {}), dict(case["remote"] or {})
+    fields = list(dict.fromkeys([*ours, *remote]))
+    others = cases.queue(desk, Filters(detector=case["detector"]))
+    return Detail(
+        row=_row(case),
+        order=case["order_id"] or "",
+        sku=case["sku"] or "",
+        facing=[(field, said(ours.get(field)), said(remote.get(field))) for field in fields],
+        evidence=[(name.replace("_", " "), said(value)) for name, value in (case["evidence"] or {}).items()],
+        history=[(e["at"], e["by"], e["what"].replace("_", " "), _brief(e["detail"])) for e in case["history"]],
+        lines=[(x["line"], x["exposed_minor"], x["expected_loss_minor"]) for x in case["lines"]],
+        members=list(case["members"] or ()),
+        probability=case["probability"],
+        similar=sum(other["id"] != case_id for other in others),
+    )
+
+
+def said(value: object) -> str:
+    """Write a stored value for people; what is not known is a dash."""
+    if value is None:
+        return words.NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.2f}".rstrip("0").rstrip(".")
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {said(inner)}" for key, inner in value.items()) or words.NOTHING
+    if isinstance(value, list | tuple):
+        return ", ".join(said(inner) for inner in value) or words.NOTHING
+    return _time(str(value))
+
+
+def _time(text: str) -> str:
+    try:
+        return words.instant(datetime.fromisoformat(text)) + " UTC" if len(text) > 18 and text[4] == "-" else text
+    except ValueError:
+        return text
+
+
+def _brief(detail: object) -> str:
+    return ", ".join(f"{k} {said(v)}" for k, v in detail.items()) if isinstance(detail, Mapping) else json.dumps(detail)

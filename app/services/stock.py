@@ -1,0 +1,160 @@
+"""What the stock screen asks for: every item and location by what its stockout would cost, and one of them in detail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from app.services import words
+from app.services.projection import projection
+from app.services.workspace import facts
+from data.facts import ENTITY
+from data.store import Store
+
+ONLY = {
+    "risk": "Likely to run out",
+    "due": "To order by today",
+    "out": "Out now",
+    "unknown": "Not known",
+    "all": "All",
+}
+SPREAD = 1.2816  #: normal deviate of the 90th percentile
+DAYS = 45
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """The items, the costliest first, and how many there are of each kind."""
+
+    frame: pl.DataFrame
+    counts: dict[str, int]
+    lost_minor: int
+    currency: str
+
+
+def shelf(store: Store, now: datetime, *, only: str, location: str | None, search: str) -> Shelf:
+    """Give the items of a kind, sorted by expected lost margin."""
+    names = facts(store).frame("item").select(pl.col(ENTITY).alias("sku"), "name")
+    every = projection(store, now).join(names, on="sku", how="left")
+    if location is not None:
+        every = every.filter(pl.col("location") == location)
+    if search:
+        found = pl.col("sku").str.contains(search, literal=True) | (
+            pl.col("name").str.to_lowercase().str.contains(search.lower(), literal=True).fill_null(value=False)
+        )
+        every = every.filter(found)
+    kinds = {name: every.filter(_kind(name, now.date())) for name in ONLY}
+    chosen = kinds[only].sort(
+        "expected_lost_margin_minor", "p_stockout", "sku", "location",
+        descending=[True, True, False, False], nulls_last=True,
+    )  # fmt: skip
+    return Shelf(
+        frame=chosen,
+        counts={name: frame.height for name, frame in kinds.items()},
+        lost_minor=int(chosen["expected_lost_margin_minor"].sum() or 0),
+        currency=next(iter(chosen["currency"].drop_nulls().to_list()), ""),
+    )
+
+
+def _kind(name: str, today: date) -> pl.Expr:
+    known = pl.col("state") == "value"
+    return {
+        "risk": known & pl.col("at_risk").fill_null(value=False),
+        "due": known & (pl.col("suggestion") != "none") & (pl.col("order_by") <= today).fill_null(value=False),
+        "out": known & (pl.col("available") <= 0),
+        "unknown": ~known,
+        "all": pl.lit(value=True),
+    }[name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One item at one location."""
+
+    row: dict[str, Any]
+    days: Sequence[date]
+    middle: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+    receipts: Sequence[tuple[date, float]]
+    steps: Sequence[tuple[str, str]]  #: the arithmetic of the suggestion
+    elsewhere: Sequence[tuple[str, int | None, int | None]]  #: the item at other locations: on hand, available
+
+
+def item(store: Store, now: datetime, sku: str, location: str, *, slip_days: int = 0, more: float = 0.0) -> Item | None:
+    """Give one item's projection; `slip_days` and `more` ask what happens if suppliers slip or demand rises."""
+    every = projection(store, now)
+    here = every.filter((pl.col("sku") == sku) & (pl.col("location") == location))
+    if here.is_empty():
+        return None
+    row = here.row(0, named=True)
+    receipts = _receipts(store, now, sku, location, slip_days)
+    days = [now.date() + timedelta(days=n) for n in range(DAYS + 1)]
+    middle, low, high = _path(row, receipts, days, more)
+    others = every.filter((pl.col("sku") == sku) & (pl.col("location") != location)).sort("location")
+    return Item(
+        row=row,
+        days=days,
+        middle=middle,
+        low=low,
+        high=high,
+        receipts=receipts,
+        steps=_steps(row),
+        elsewhere=list(others.select("location", "on_hand", "available").iter_rows()),
+    )
+
+
+def _receipts(store: Store, now: datetime, sku: str, location: str, slip_days: int) -> list[tuple[date, float]]:
+    lines = facts(store).frame("purchase_line")
+    due = lines.filter(
+        (pl.col("sku") == sku)
+        & (pl.col("location") == location)
+        & pl.col("status").is_in(["sent", "confirmed"])
+        & (pl.col("ordered_units") > pl.col("received_units"))
+        & pl.col("promised_at").is_not_null()
+    ).sort("promised_at")
+    return [
+        (max(at.date(), now.date()) + timedelta(days=slip_days), float(ordered - received))
+        for at, ordered, received in due.select("promised_at", "ordered_units", "received_units").iter_rows()
+    ]
+
+
+def _path(
+    row: dict[str, Any], receipts: Sequence[tuple[date, float]], days: Sequence[date], more: float
+) -> tuple[list[float], list[float], list[float]]:
+    """Give expected stock by day with its 10 to 90 % band; stock cannot be below nothing."""
+    rate = (row["demand_per_day"] or 0.0) * (1 + more)
+    start = float(row["available"] or 0)
+    spread = row["dispersion"] or 0.0
+    middle, low, high = [], [], []
+    for number, day in enumerate(days):
+        arrived = sum(units for at, units in receipts if at <= day)
+        mean = rate * number
+        deviation = SPREAD * (mean + spread * mean * mean * min(1.0, 14.0 / max(number, 1))) ** 0.5
+        left = start + arrived - mean
+        middle.append(max(left, 0.0))
+        low.append(max(left - deviation, 0.0))
+        high.append(max(left + deviation, 0.0))
+    return middle, low, high
+
+
+def _steps(row: dict[str, Any]) -> list[tuple[str, str]]:
+    if not row["arithmetic"]:
+        return []
+    return [(label, _step(value, unit, row["currency"] or "")) for label, value, unit in json.loads(row["arithmetic"])]
+
+
+def _step(value: float | str, unit: str, currency: str) -> str:
+    if isinstance(value, str):
+        return value
+    if unit == "minor":
+        return words.money(round(value), currency)
+    if unit == "probability":
+        return words.percent(value)
+    text = f"{value:,.2f}".rstrip("0").rstrip(".")
+    return f"{text} {unit}"
