@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from sandbox.catalog import LOCATIONS, lot
+from sandbox.catalog import lot
 from sandbox.instants import DAY, HOUR, MINUTE, next_at_hour, text
 from sandbox.law import BUCKET_DAYS, RECEIPT_HOUR, Floats, draw_delay
 from sandbox.money import CURRENCY, pounds, share
@@ -294,8 +294,3 @@ def _service(code: str, title: str) -> Article:
         costs=[],
         currency=CURRENCY,
     )
-
-
-def is_location(name: str) -> bool:
-    """Tell whether stock can lie there."""
-    return name in LOCATIONS

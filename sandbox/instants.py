@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -21,19 +21,18 @@ def day_text(day: int) -> str:
     return (EPOCH_DATE + timedelta(days=day)).isoformat()
 
 
-def day_number(day: date) -> int:
-    """Count the days from 1970."""
-    return (day - EPOCH_DATE).days
+@functools.lru_cache(maxsize=86_400)
+def time_text(second: int) -> str:
+    """Write the time of a second of a day."""
+    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
 
 
 def text(instant: int) -> str:
     """Write an instant as RFC 3339, with microseconds only when there are some."""
-    day, rest = divmod(instant, DAY)
-    seconds, micros = divmod(rest, SECOND)
-    minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
+    seconds, micros = divmod(instant, SECOND)
+    day, second = divmod(seconds, 86_400)
     fraction = f".{micros:06d}" if micros else ""
-    return f"{day_text(day)}T{hour:02d}:{minute:02d}:{second:02d}{fraction}+00:00"
+    return f"{day_text(day)}T{time_text(second)}{fraction}+00:00"
 
 
 def micros_of(moment: datetime) -> int:

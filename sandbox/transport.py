@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
 from random import Random
-from typing import Any
 
 import msgspec
 from starlette.responses import HTMLResponse, Response
@@ -185,7 +183,3 @@ class Gate:
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
         await asyncio.sleep(0.01)
         await hang_up(receive, send)
-
-
-Answering = Callable[..., Awaitable[Response]]
-Body = dict[str, Any]

@@ -33,6 +33,7 @@ class World:
         self.now = now
         self.shift = 0  #: what is added to an instant when it is written
         self.is_live = False
+        self._written = (-1, "")
         self.queue: list[Event] = []
         self.sequence = 0
         self.listener: Callable[[str, str, str], None] | None = None
@@ -61,7 +62,11 @@ class World:
 
     def written(self, instant: int | None = None) -> str:
         """Write an instant (now, when none is given) as the streams show it."""
-        return instants.text((self.now if instant is None else instant) + self.shift)
+        if instant is not None:
+            return instants.text(instant + self.shift)
+        if self._written[0] != self.now:
+            self._written = (self.now, instants.text(self.now + self.shift))
+        return self._written[1]
 
     def schedule(self, due: int, kind: str, *subject: int | str) -> None:
         """Let something happen later."""
