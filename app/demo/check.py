@@ -169,7 +169,7 @@ def _start(trial: Trial, case: int, approver: Person) -> bool:
 def _work_off(trial: Trial) -> None:
     """Send what is approved and read back until everything is decided; the clock is stepped, nobody sleeps."""
     for _ in range(6):
-        outbox.work(trial.engine.desk, targets=trial.engine.targets)
+        work.act(trial.engine)
         trial.step(timedelta(minutes=2))
 
 
@@ -248,7 +248,7 @@ def _borne(judge: Judge, action: dict[str, Any]) -> bool:
     command = json.loads(action["command"])
     if command["request"] is None:
         return True  # reading a feed again changes nothing at the remote
-    key = command.get("remote_id") or command["key"]
+    key = command["key"] or command["remote_id"]  # what was made new is known by the id that the remote gave it
     try:
         return command["reference"] in json.dumps(judge.state(command["connection"], command["stream"], key))
     except FillwellError:

@@ -103,4 +103,5 @@ def detect_cases(engine: Engine) -> DetectReport | None:
 
 def act(engine: Engine) -> int:
     """Send what is approved and due, read back what was sent; returns how many actions moved."""
-    return sum(step.done for step in outbox.work(engine.desk, targets=engine.targets))
+    targets = engine.targets
+    return outbox.send_due(engine.desk, targets) + outbox.verify_due(engine.desk, targets)
