@@ -79,7 +79,7 @@ def load(store: Store, plan: Plan, *, now: datetime, progress: Progress | None =
             progress(f"store {plan.name}", stop, plan.rows)
     with store.log.write() as conn:
         _require(conn, source, place, plan)
-        covered = plan.documents() if plan.mapping.covers else set()
+        covered = plan.covered() if plan.mapping.covers else set()
         removed = close_batch(conn, place.batch, source, covered, now=now, parser=PARSER)
         move_cursor(
             conn, source, _encode(Place(place.digest, place.batch, place.rows, closed=True)), moved_at=to_micros(now)
@@ -92,7 +92,7 @@ def load(store: Store, plan: Plan, *, now: datetime, progress: Progress | None =
 def tally_of(conn: sa.Connection, batch: int) -> Tally:
     """Count a batch's records by outcome."""
     r = t.record.c
-    counts = dict(
+    counts: dict[str, int] = dict(
         conn.execute(sa.select(r.outcome, sa.func.count()).where(r.batch == batch).group_by(r.outcome)).tuples().all()
     )
     return Tally(

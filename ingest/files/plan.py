@@ -14,6 +14,7 @@ import polars as pl
 
 from data.clock import from_micros, to_micros
 from data.errors import ConfigError, RecordInvalid
+from data.events import Entity
 from data.log.append import Received
 from ingest.files.convert import CLASS, ERROR, ROW, Converted, Notes, convert, find_column
 from ingest.files.events import build
@@ -78,17 +79,19 @@ class Plan:
         """Count the rows that cannot be taken."""
         return len(self.bad) + sum(group.frame[ERROR].count() for group in self.groups)
 
-    def documents(self) -> set[tuple[str, str]]:
-        """Name the documents that the file states in whole: none of their rows is a dead letter."""
-        covered: set[tuple[str, str]] = set()
-        doubtful: set[tuple[str, str]] = set()
+    def covered(self) -> set[Entity]:
+        """Name the entities that the file states in whole: none of their rows is a dead letter."""
+        whole: set[Entity] = set()
+        doubtful: set[Entity] = set()
         for group in self.groups:
             if group.states is None or (document := STATEMENTS[group.states].document) is None:
                 continue
-            names = group.frame.select(document, pl.col(ERROR).is_null().alias("good")).unique()
-            for name, good in names.iter_rows():
-                (covered if good else doubtful).add((document, name))
-        return covered - doubtful
+            name = pl.coalesce("tracking", "parcel") if document == "parcel" else pl.col(document)
+            names = group.frame.select(name.alias("name"), pl.col(ERROR).is_null().alias("good")).unique()
+            for text, good in names.filter(pl.col("name").is_not_null()).iter_rows():
+                entity = f"{self.mapping.authority}/{text}" if document == "order" else text
+                (whole if good else doubtful).add((document, entity))
+        return whole - doubtful
 
     def received(self, start: int, stop: int, *, observed_at: int) -> list[Received]:
         """Make the records of some rows: first the readable ones in their order, then the others."""

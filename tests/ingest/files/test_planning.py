@@ -206,7 +206,7 @@ def test_a_count_may_be_below_zero_and_what_is_not_stocked_is_no_count(tmp_path:
     assert isinstance(below.events[0], StockStated)
     assert (below.key, below.events[0].on_hand) == ("A|WH1", -3)
     assert classes(plan) == [(3, "missing")]
-    assert plan.documents() == set()
+    assert plan.covered() == set()
 
 
 def test_a_file_that_counts_one_item_twice_contradicts_itself(tmp_path: Path) -> None:
