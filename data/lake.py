@@ -140,6 +140,7 @@ class Lake:
     folder: Path
     versions: Versions = field(default_factory=dict)  #: what the writer stands on
     _open: dict[tuple[str, str], DeltaTable] = field(default_factory=dict)
+    _named: dict[tuple[str, str, int], list[str]] = field(default_factory=dict)
 
     def frames(self, versions: Versions, *, older: bool = False) -> Frames:
         """Open the tables at a publication's versions; tables it does not name are empty.
@@ -176,8 +177,10 @@ class Lake:
         found: Files = {}
         for name, parts in versions.items():
             for part, version in parts.items():
-                uris = DeltaTable(self._path(name, part), version=version).file_uris()
-                found.setdefault(name, {})[part] = sorted(f"{name}/{part}/{Path(uri).name}" for uri in uris)
+                if (name, part, version) not in self._named:
+                    uris = DeltaTable(self._path(name, part), version=version).file_uris()
+                    self._named[name, part, version] = sorted(f"{name}/{part}/{Path(uri).name}" for uri in uris)
+                found.setdefault(name, {})[part] = self._named[name, part, version]
         return found
 
     @contextmanager

@@ -210,13 +210,20 @@ def events_of(conn: sa.Connection, entity: Entity) -> list[Stated]:
 
 
 def fold_entities(
-    conn: sa.Connection, entities: Iterable[Entity], replaced: Mapping[Entity, Sequence[Stated]]
+    conn: sa.Connection, entities: Iterable[Entity], replaced: Mapping[Entity, Sequence[Stated]] | None = None
 ) -> dict[str, pl.DataFrame]:
     """Fold some entities as if the replaced ones had these events instead of theirs, for a dry run."""
     touched: dict[str, set[str]] = {}
     for kind, entity in entities:
         touched.setdefault(kind, set()).add(entity)
     return _fold(conn, touched, Span(0, log_position(conn)), None, replaced)
+
+
+def orders_with(facts: Facts, skus: Iterable[str]) -> set[str]:
+    """Name the orders whose lines an item's cost concerns."""
+    changed = pl.DataFrame({"sku": sorted(skus)}, schema={"sku": pl.String})
+    orders = facts.rows("order_line").join(changed.lazy(), on="sku", how="semi").select(pl.col(ENTITY).unique())
+    return set(orders.collect()[ENTITY])
 
 
 @dataclass(frozen=True)
@@ -296,9 +303,7 @@ def _touched(conn: sa.Connection, span: Span, known: Facts) -> dict[str, set[str
     for kind, entity in conn.execute(query):
         touched.setdefault(kind, set()).add(entity)
     if span.after and (items := touched.get("item")):
-        changed = pl.DataFrame({"sku": sorted(items)})
-        orders = known.rows("order_line").join(changed.lazy(), on="sku", how="semi").select(pl.col(ENTITY).unique())
-        touched.setdefault("order", set()).update(orders.collect()[ENTITY])
+        touched.setdefault("order", set()).update(orders_with(known, items))
     return touched
 
 
@@ -310,7 +315,7 @@ def _fold(
     replaced: Mapping[Entity, Sequence[Stated]] | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Fold entities into a frame for each table of their kinds."""
-    reference = _reference(conn, span) if touched.get("order") else Reference()
+    reference = _reference(conn, span, replaced) if touched.get("order") else Reference()
     total, done = sum(map(len, touched.values())), 0
     frames: dict[str, pl.DataFrame] = {}
     for kind in KINDS:
@@ -388,11 +393,11 @@ def _grouped(result: Iterable[Any]) -> Iterator[tuple[str, list[Stated]]]:
         yield entity, [Stated(r[1], r[2], r[3], r[4], r[5], bytes(r[6]), r[7], decode(r[8])) for r in group]
 
 
-def _reference(conn: sa.Connection, span: Span) -> Reference:
+def _reference(conn: sa.Connection, span: Span, replaced: Mapping[Entity, Sequence[Stated]] | None) -> Reference:
     """Read the costs of every item, by effective date."""
     every = conn.execute(sa.select(t.event_entity.c.entity).where(t.event_entity.c.kind == "item").distinct())
     costs: dict[str, Sequence[Cost]] = {}
-    for sku, stated in _events_of(conn, "item", set(every.scalars()), span):
+    for sku, stated in _replaced(_events_of(conn, "item", set(every.scalars()), span), "item", replaced):
         item = whole_item(settle(stated))
         if item is not None:
             costs[sku] = item.costs

@@ -245,10 +245,13 @@ def append_events(
     received_at: int,
     parser: int,
     batch: int | None,
+    stamp: Stamp | None = None,
 ) -> None:
-    """Store the events of a record that is in the log already and now counts."""
+    """Store the events of a record that is in the log already and now counts, under its own stamp or a later one."""
     rows = _Rows(source, received_at, parser, batch)
     _add_events(rows, prepared, next_id(conn, t.event), record)
+    if stamp is not None:
+        rows.stamps[record] = stamp
     _write(conn, rows)
     _keep_persons(conn, [prepared], received_at)
 

@@ -7,7 +7,7 @@ on the order in which files came.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -88,7 +88,7 @@ def close_batch(
     insert(conn, t.batch_scope, [(source, kind, entity, batch) for kind, entity in scope])
     rows = sa.select(sa.func.count()).where(t.record.c.batch == batch).scalar_subquery()
     conn.execute(sa.update(t.batch).where(t.batch.c.id == batch).values(status="closed", rows=rows))
-    return _entomb(conn, source, scope, at=to_micros(now), parser=parser)
+    return entomb(conn, source, scope, at=to_micros(now), parser=parser)
 
 
 def withdraw_batch(conn: sa.Connection, batch: int, *, now: datetime) -> Withdrawn:
@@ -116,7 +116,7 @@ def withdraw_batch(conn: sa.Connection, batch: int, *, now: datetime) -> Withdra
         append_statements(conn, source, [withdrawal], at=at, parser=0)
         redecided += _redecide(conn, source, batch) + _promote_conflicts(conn, source, batch)
         scope = conn.execute(sa.select(s.kind, s.entity).where(s.source == source, s.batch == batch))
-        _entomb(conn, source, sorted((kind, entity) for kind, entity in scope), at=at, parser=0)
+        entomb(conn, source, sorted((kind, entity) for kind, entity in scope), at=at, parser=0)
     return Withdrawn(batch, concerned, redecided)
 
 
@@ -152,7 +152,7 @@ def _live(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     return sa.or_(column.is_(None), column.not_in(_withdrawn()))
 
 
-def _entomb(conn: sa.Connection, source: int, scope: list[Entity], *, at: int, parser: int) -> int:
+def entomb(conn: sa.Connection, source: int, scope: Sequence[Entity], *, at: int, parser: int) -> int:
     """Make the tombstones that closed batches call for and that are not there; tells how many.
 
     A tombstone is observed at 0, so that any statement of its own instant holds against it.

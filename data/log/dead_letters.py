@@ -6,6 +6,7 @@ A replayed one moves to accepted, duplicate or conflict; `received` does not cha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -66,8 +67,7 @@ def replay(
         return old.outcome
     _require_batch(conn, old)
     body = old.body if edited is None else mask_cards(edited)
-    given = _with_body(old, body)
-    [prepared] = prepare([parse(given)])
+    [prepared] = prepare([parse(replace(old, body=body))])
     item = prepared.item
     mine = sa.update(t.record).where(t.record.c.id == record)
     if item.error is not None:
@@ -105,11 +105,3 @@ def _require_batch(conn: sa.Connection, old: Stored) -> None:
     status = conn.execute(sa.select(t.batch.c.status).where(t.batch.c.id == old.batch)).scalar()
     if status == "withdrawn":
         raise RequestError(f"record {old.id} belongs to batch {old.batch}, which was withdrawn")
-
-
-def _with_body(old: Stored, body: bytes) -> Stored:
-    return Stored(
-        id=old.id, source=old.source, connection=old.connection, stream=old.stream, key=old.key, version=old.version,
-        observed_at=old.observed_at, received_at=old.received_at, outcome=old.outcome, batch=old.batch,
-        place=old.place, body=body, error_class=old.error_class, error=old.error, dismissed=old.dismissed,
-    )  # fmt: skip

@@ -30,6 +30,7 @@ class Stored:
     outcome: Outcome
     batch: int | None
     place: str | None
+    same_as: int | None
     body: bytes  #: as received, or as a person corrected it
     error_class: str | None
     error: str | None
@@ -49,11 +50,11 @@ def stored(conn: sa.Connection, *where: sa.ColumnElement[bool], limit: int | Non
     """Give records in the order of their arrival; conditions are over `data.log.tables.record`."""
     r, s = t.record, t.source.c
     original = t.record.alias("original")
-    body = sa.func.coalesce(r.c.edited, r.c.body, original.c.edited, original.c.body).label("bytes")
+    body = sa.func.coalesce(r.c.edited, r.c.body, original.c.body).label("bytes")
     query = (
         sa.select(
             r.c.id, r.c.source, s.connection, s.stream, r.c.key, r.c.version, r.c.observed_at, r.c.received_at,
-            r.c.outcome, r.c.batch, r.c.place, body, r.c.error_class, r.c.error, r.c.dismissed,
+            r.c.outcome, r.c.batch, r.c.place, r.c.same_as, body, r.c.error_class, r.c.error, r.c.dismissed,
         )
         .select_from(r.join(t.source, s.id == r.c.source).outerjoin(original, original.c.id == r.c.same_as))
         .where(*where)
@@ -64,8 +65,8 @@ def stored(conn: sa.Connection, *where: sa.ColumnElement[bool], limit: int | Non
         yield Stored(
             id=row.id, source=row.source, connection=row.connection, stream=row.stream, key=row.key,
             version=row.version, observed_at=row.observed_at, received_at=row.received_at, outcome=row.outcome,
-            batch=row.batch, place=row.place, body=bytes(row.bytes or b""), error_class=row.error_class,
-            error=row.error, dismissed=row.dismissed,
+            batch=row.batch, place=row.place, same_as=row.same_as, body=bytes(row.bytes or b""),
+            error_class=row.error_class, error=row.error, dismissed=row.dismissed,
         )  # fmt: skip
 
 
