@@ -80,7 +80,6 @@ def pull(
     *,
     clock: Clock,
     progress: Progress | None = None,
-    done: int = 0,
 ) -> Pulled:
     """Read what a stream changed since the last read into the log.
 
@@ -88,17 +87,10 @@ def pull(
         SourceUnavailable, SourceRejected: the read stopped; what was stored before stays, and the health of the
             stream says what happened.
     """
-    with store.log.write() as conn:
-        source = source_id(conn, adapter.connection, stream)
-        cursor = read_cursor(conn, source)
-    total, part = Pulled(), _Part()
-    with _failures_noted(store, source, clock):
-        parsed = _parsed(adapter, stream, adapter.changes(stream, cursor, clock=clock))
-        for page, records in _one_ahead(parsed):
-            total += _keep_page(store, source, adapter, stream, page, records, part, clock)
-            if progress is not None:
-                progress(f"{adapter.connection}/{stream}", done + total.received, 0)
-    return total
+    ended = pull_or_error(store, adapter, stream, clock=clock, progress=progress)
+    if ended.error is not None:
+        raise ended.error
+    return ended.pulled
 
 
 def pull_all(
@@ -115,12 +107,20 @@ def pull_all(
 def pull_or_error(
     store: Store, adapter: Adapter, stream: str, *, clock: Clock, progress: Progress | None = None
 ) -> StreamPull:
-    """Read one stream and give the error that stopped it as a value."""
+    """Read one stream; the error that stopped it is a value, beside what was stored before."""
+    with store.log.write() as conn:
+        source = source_id(conn, adapter.connection, stream)
+        cursor = read_cursor(conn, source)
+    total, part = Pulled(), _Part()
     try:
-        pulled = pull(store, adapter, stream, clock=clock, progress=progress)
+        with _failures_noted(store, source, clock):
+            for page, records in _one_ahead(_parsed(adapter, stream, adapter.changes(stream, cursor, clock=clock))):
+                total += _keep_page(store, source, adapter, stream, page, records, part, clock)
+                if progress is not None:
+                    progress(f"{adapter.connection}/{stream}", total.received, 0)
     except (SourceUnavailable, SourceRejected) as error:
-        return StreamPull(adapter.connection, stream, Pulled(), error)
-    return StreamPull(adapter.connection, stream, pulled)
+        return StreamPull(adapter.connection, stream, total, error)
+    return StreamPull(adapter.connection, stream, total)
 
 
 def take(store: Store, adapter: Adapter, stream: str, item: RawItem, *, clock: Clock) -> tuple[Received, Tally]:

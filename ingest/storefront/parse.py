@@ -245,4 +245,5 @@ def return_(raw: Return, context: Context) -> ReturnStated:
         lines=tuple(Units(line.line, line.sku, line.quantity) for line in raw.lines),
         reason=", ".join(reasons) or None,
         refunded_minor=minor(raw.refunded_amount, raw.currency or context.currency),
+        currency=raw.currency or context.currency,
     )  # fmt: skip
