@@ -17,9 +17,10 @@ from forecasting.demand import Bools, Demand, Floats, Ints
 LEVEL_DAYS = 91  #: thirteen weeks: the level of the best published simple benchmark (VN2)
 YEAR_DAYS = 364  #: fifty-two weeks, so that weekdays fall on weekdays
 SHARE_DAYS = 14  #: a location's rate borrows this many days of what its share of the item says
+LAUNCH_DAYS = 14  #: an item first seen later counts as seen this long: what follows a launch is less loud
 SIZE_ORDERS = 4  #: a location's order sizes borrow this many orders from the item
 SEASON_WINDOW_DAYS = 15
-SEASON_DAMPING = 0.5  #: one past year is one draw: half of its logarithm is believed
+SEASON_DAMPING = 0.75  #: one past year is one draw: three quarters of its logarithm are believed
 SEASON_BOUNDS = (0.5, 2.0)
 AHEAD_DAYS = 400
 
@@ -120,7 +121,10 @@ def _orders_per_day(demand: Demand, counts: Floats, seen: Bools, weekday: Floats
     items = int(demand.item.max()) + 1
     orders, exposure = np.where(seen, counts, 0.0), seen * factor
     own, days = orders[:, recent].sum(axis=1), exposure[:, recent].sum(axis=1)
-    yearly = orders.sum(axis=1) / np.maximum(exposure.sum(axis=1), 1.0)
+    age = np.where(seen.any(axis=1), length - seen.argmax(axis=1), LAUNCH_DAYS)
+    unborn = np.maximum(np.minimum(LAUNCH_DAYS, length) - age, 0.0)
+    days = days + unborn
+    yearly = orders.sum(axis=1) / np.maximum(exposure.sum(axis=1) + unborn, 1.0)
     usual = np.bincount(demand.item, yearly * days, items)
     change = np.bincount(demand.item, own, items) / np.where(usual > 0, usual, 1.0)
     prior = yearly * np.where(usual > 0, change, 1.0)[demand.item]

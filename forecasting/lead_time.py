@@ -3,8 +3,8 @@
 No normal curve and no simulation: the generating function of total demand is known in closed form, so probabilities
 are read off it by a discrete Fourier sum (Abate and Whitt, 1992) with an error near 1e-8. Only what happens below the
 stock level matters, so demand is read in at most 64 cells up to it: exact up to 64 units; above that the cell at the
-level counts by half, and a size between two places is shared between them. Places below 4 cells are 16 times as fine,
-because there the sharing would add visible variance. An order larger than the stock ends it, whatever its size.
+level counts by half, and a size between cells is put on three of them (one weight may be negative) so that its mean and
+its square are kept: shared between two, it would add visible variance. An order larger than the stock ends it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ from forecasting.baseline import Sizes
 from forecasting.demand import Floats, Ints
 
 CELLS = 64
-_FINE, _FINE_CELLS = 16, 4
-#: Where sizes are put, in cells; the last place is beyond every stock level.
-_PLACES = np.concatenate([np.arange(0, _FINE_CELLS, 1 / _FINE), np.arange(_FINE_CELLS, CELLS + 2.0)])
 _RADIUS = 1e-8 ** (1.0 / (2 * CELLS))
 _CHUNK = 2048  #: rows at a time, so that memory stays modest
 Complexes = npt.NDArray[np.complex128]
@@ -40,12 +37,12 @@ class Lattice:
 
     cells: Ints  #: cells up to the stock level, 1 to 64
     width: Floats  #: units a cell
-    mass: Floats  #: rows x places: probability of an order of so many cells; what exceeds the level is a cell beyond
+    mass: Floats  #: rows x 66: weight of orders of so many cells; what reaches the level alone is a cell beyond
 
     @property
     def mean_units(self) -> Floats:
         """Units an order, none counted beyond the stock level."""
-        reached = np.minimum(_PLACES, self.cells[:, None])
+        reached = np.minimum(np.arange(CELLS + 2.0), self.cells[:, None])
         return np.asarray((self.mass * reached).sum(axis=1) * self.width)
 
     @property
@@ -62,22 +59,22 @@ def lattice(sizes: Sizes, series: Ints, stock: Floats) -> Lattice:
     at = np.repeat(first - np.cumsum(length) + length, length) + np.arange(length.sum())
     cells = np.minimum(np.maximum(stock, 1.0), CELLS).astype(np.int64)
     width = np.maximum(stock, 1.0) / cells
-    place = np.minimum(sizes.units[at] / width[row], cells[row] + 1.0)
-    low = np.searchsorted(_PLACES, place, side="right") - 1
-    high = np.minimum(low + 1, _PLACES.size - 1)
-    step = np.where(high > low, _PLACES[high] - _PLACES[low], 1.0)
-    upper = (place - _PLACES[low]) / step
-    size = series.size * _PLACES.size
-    mass = np.bincount(row * _PLACES.size + low, sizes.probability[at] * (1 - upper), size)
-    mass = mass + np.bincount(row * _PLACES.size + high, sizes.probability[at] * upper, size)
-    return Lattice(cells, width, mass.reshape(series.size, _PLACES.size).astype(np.float64))
+    place = sizes.units[at] / width[row]
+    low = np.floor(place).astype(np.int64)
+    part = place - low
+    ends = low >= cells[row]
+    low[ends], part[ends] = cells[row][ends] + 1, 0.0
+    mass = np.zeros(series.size * (CELLS + 4))
+    for step, weight in enumerate(((1 - part) * (2 - part) / 2, part * (2 - part), -part * (1 - part) / 2)):
+        mass += np.bincount(row * (CELLS + 4) + low + step, sizes.probability[at] * weight, mass.size)
+    return Lattice(cells, width, mass.reshape(series.size, CELLS + 4)[:, : CELLS + 2])
 
 
 def exhaustion(grid: Lattice, orders: Floats, dispersion: Floats) -> Exhaustion:
     """Answer for each row and each expected number of orders (rows x stretches) whether demand reaches the stock."""
     probability, served = np.empty_like(orders), np.empty_like(orders)
     z = _points()
-    powers = z[None, :] ** _PLACES[:, None]
+    powers = z[None, :] ** np.arange(CELLS + 2)[:, None]
     below = _coefficient_weights(z, 1)
     summed = _coefficient_weights(z, 2)
     for start in range(0, orders.shape[0], _CHUNK):
@@ -100,7 +97,7 @@ def quantile(sizes: Sizes, orders: Floats, dispersion: Floats, level: Floats) ->
     top = np.ceil(np.maximum(mean + 6.0 * deviation, 4.0))
     found = np.zeros(orders.size)
     z = _points()
-    powers = z[None, :] ** _PLACES[:, None]
+    powers = z[None, :] ** np.arange(CELLS + 2)[:, None]
     table = np.stack(list(_coefficient_weights(z, 1)))
     grid = lattice(sizes, np.arange(orders.size), top)
     for start in range(0, orders.size, _CHUNK):

@@ -71,7 +71,7 @@ def _log_likelihood(actual: Floats, expected: Floats) -> Floats:
     r = 1.0 / GRID
     number = actual.astype(np.int64)
     # log of gamma(n + r) / gamma(r), as running sums over n
-    rising = np.vstack([np.zeros(r.size), np.cumsum(np.log(r + np.arange(number.max())[:, None]), axis=0)])
+    rising = np.vstack([np.zeros(r.size), np.cumsum(np.log(r + np.arange(number.max(initial=0))[:, None]), axis=0)])
     n, m = actual[:, None], expected[:, None]
     return np.asarray(rising[number] - (n + r) * np.log1p(m / r) - n * np.log(r))
 
