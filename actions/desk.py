@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from actions import tables as t
+from actions.view import Schedule
 from data.clock import Clock, from_micros, system_clock, to_micros
 from data.store import Store, migrate
 
@@ -68,6 +69,21 @@ def write_setting(conn: sa.Connection, name: str, value: object) -> None:
     text = json.dumps(value)
     if conn.execute(sa.update(t.setting).where(t.setting.c.name == name).values(value=text)).rowcount == 0:
         conn.execute(sa.insert(t.setting).values(name=name, value=text))
+
+
+def keep_schedules(conn: sa.Connection, schedules: Sequence[Schedule]) -> None:
+    """Keep what each stream is expected to do, so that a plan made elsewhere knows what is stale."""
+    told = [[s.connection, s.stream, s.expected.total_seconds(), s.grace.total_seconds()] for s in schedules]
+    if told and told != read_setting(conn, "schedules"):
+        write_setting(conn, "schedules", told)
+
+
+def kept_schedules(conn: sa.Connection) -> tuple[Schedule, ...]:
+    """Give what each stream was last expected to do."""
+    return tuple(
+        Schedule(connection=c, stream=s, expected=timedelta(seconds=expected), grace=timedelta(seconds=grace))
+        for c, s, expected, grace in read_setting(conn, "schedules") or ()
+    )
 
 
 def as_json(value: object) -> str:

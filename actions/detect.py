@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from actions import tables as t
 from actions.cases import LIVE, REGRESSION, exposures, move, tell, write_exposures
-from actions.desk import Desk, as_json
+from actions.desk import Desk, as_json, keep_schedules
 from actions.findings import Detector
 from actions.registry import action_types, detectors
 from actions.view import WORDS, View, lateness
@@ -81,6 +81,7 @@ def detect(
             continue
         armed.append((detector, detector.findings(view).to_dicts()))
     with desk.write() as conn:
+        keep_schedules(conn, view.schedules)
         _note_unarmed(conn, report, to_micros(view.now))
         children: list[tuple[set[Stream], list[dict[str, Any]]]] = []
         for detector, findings in armed:

@@ -6,7 +6,7 @@ The same intent bears the same idempotency key; planning anew after one came to 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from actions import audit, cases
 from actions import tables as t
 from actions.cases import Step
-from actions.desk import Desk
+from actions.desk import Desk, kept_schedules
 from actions.people import ENGINE, Person, require
 from actions.plans import ActionType, Ask, Card, Draft, Intent, Look
 from actions.policy import Policy, policy_of, standstill
@@ -80,7 +80,7 @@ def plan(
     card = _card(desk, view, kind, draft, policy, reference)
     if card.blocked is not None:
         return Planned(card=card, action=None, created=False, words=f"blocked: {card.blocked}")
-    return _store(desk, case_id, kind, look, draft, card, policy, key=key, by=by)
+    return _store(desk, case, kind, look, draft, card, policy, key=key, by=by)
 
 
 def undo(desk: Desk, view: View, action_id: int, *, by: Person, targets: Targets) -> Planned:
@@ -93,13 +93,13 @@ def undo(desk: Desk, view: View, action_id: int, *, by: Person, targets: Targets
     require(desk, by, "undo", f"action/{action_id}")
     with desk.read() as conn:
         row, halted = load(conn, action_id), standstill(conn)
-        policy = policy_of(conn, row["type"])
+        case, policy = cases.load(conn, row["case_id"]), policy_of(conn, row["type"])
     kind, intent = action_type(row["type"]), intent_of(row)
     if kind.undo is None:
         raise RequestError(f"{kind.title.lower()} cannot be taken back: {kind.id} has no compensating command")
     if row["status"] not in ("verified", "confirmed", "mismatch"):
         raise RequestError(f"action {action_id} is {row['status']}: there is nothing to take back")
-    look = Look(connection=intent.connection, stream=intent.stream, key=intent.key or intent.remote_id)
+    look = Look(connection=intent.connection, stream=intent.stream, key=intent.key or row["remote_id"])
     remote = _look(desk, look, targets, halted=halted)
     key = _key(f"undo-{action_id}", kind.id, remote, _revision(desk, row["case_id"], kind.id))
     reference = f"fillwell/undo-{action_id}/{key[-10:]}"
@@ -108,7 +108,7 @@ def undo(desk: Desk, view: View, action_id: int, *, by: Person, targets: Targets
     if draft.blocked is not None:
         return Planned(card=card, action=None, created=False, words=f"it cannot be taken back: {draft.blocked}")
     card = msgspec.structs.replace(card, blocked=None)
-    return _store(desk, row["case_id"], kind, look, draft, card, policy, key=key, by=by, undoes=action_id)
+    return _store(desk, case, kind, look, draft, card, policy, key=key, by=by, undoes=action_id)
 
 
 def approve(desk: Desk, action_id: int, *, by: Person) -> Step:
@@ -176,7 +176,9 @@ def _revision(desk: Desk, case_id: int, kind: str) -> int:
 
 
 def _card(desk: Desk, view: View, kind: ActionType[Any], draft: Draft, policy: Policy, reference: str) -> Card:
-    late = sorted(f"{c}/{s}" for c, s in lateness(view) if s in kind.inputs)
+    with desk.read() as conn:
+        known = view if view.schedules else replace(view, schedules=kept_schedules(conn))
+    late = sorted(f"{c}/{s}" for c, s in lateness(known) if s in kind.inputs)
     inputs = view.as_of(*kind.inputs) if kind.inputs else None
     hit, blocked = _limits(desk, policy, draft.value_minor)
     if late and draft.direction == "expansive":
@@ -214,7 +216,7 @@ def _limits(desk: Desk, policy: Policy, value_minor: int) -> tuple[list[str], st
 
 def _store(
     desk: Desk,
-    case_id: int,
+    case: Mapping[str, Any],
     kind: ActionType[Any],
     look: Look,
     draft: Draft,
@@ -234,7 +236,7 @@ def _store(
     status = "shadow" if policy.ladder == "shadow" else "planned"
     if policy.ladder == "auto" and not card.stale and not second:
         status = "approved"
-    a = t.action.c
+    a, case_id = t.action.c, int(case["id"])
     with desk.write() as conn:
         now = desk.now
         same = conn.execute(sa.select(a.id, a.command, a.status).where(a.key == key)).first()
@@ -247,6 +249,9 @@ def _store(
             return Planned(
                 card=card, action=same.id, created=False, words=f"action {same.id} is {same.status}: already planned"
             )
+        if cases.load(conn, case_id)["version"] != case["version"]:
+            words = f"somebody was faster: case {case_id} has changed since it was read"
+            return Planned(card=card, action=None, created=False, words=words)
         other = conn.execute(
             sa.select(a.id, a.status).where(a.case_id == case_id, a.target == draft.target, a.status.not_in(DONE))
         ).first()

@@ -81,7 +81,6 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     request: WriteRequest | None
     expected: dict[str, Any]
     reference: str
-    remote_id: str | None = None  #: what the remote called the thing that was made
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):

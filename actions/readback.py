@@ -61,7 +61,7 @@ def _read_back(
 ) -> Event | None:
     if kind.internal:
         return None
-    key = intent.key or intent.remote_id
+    key = intent.key or row["remote_id"]
     if key is not None:
         return target.read_back(intent.stream, key)
     target.refresh(intent.stream)

@@ -45,7 +45,7 @@ def send(desk: Desk, action_id: int, *, by: Person, targets: Targets) -> Step:
         request = intent.request or WriteRequest("GET", f"/{intent.connection}", {})
         outcome: Literal["unknown", "rejected"] = "rejected" if action_type(intent.type).internal else "unknown"
         result = WriteResult(outcome=outcome, request=request, response=str(error))
-    return _record(desk, action_id, intent, result, by)
+    return _record(desk, action_id, result, by)
 
 
 def send_due(desk: Desk, targets: Targets, *, by: Person = ENGINE) -> int:
@@ -140,16 +140,15 @@ def _claim(desk: Desk, action_id: int, by: Person) -> Mapping[str, Any] | Step:
         return load(conn, action_id)
 
 
-def _record(desk: Desk, action_id: int, intent: Intent, result: WriteResult, by: Person) -> Step:
+def _record(desk: Desk, action_id: int, result: WriteResult, by: Person) -> Step:
     """Write down what the remote answered; what came after its lease ran out is left to the read-back."""
     with desk.write() as conn:
         row = load(conn, action_id)
         if row["status"] != "sent":
             return Step(action_id, row["status"], False, "its lease ran out; a read-back decides")
         status, words, values = _judged(desk, row, result)
-        if status == "confirmed" and result.remote_id is not None:
-            stored = msgspec.structs.replace(intent, remote_id=result.remote_id)
-            values["command"] = msgspec.json.encode(stored, order="sorted").decode()
+        if status == "confirmed":
+            values["remote_id"] = result.remote_id
         move_on(conn, row, status, outcome=words, lease_until=None, **values)
         _breaker(
             conn, row["system"], desk.real_now, failed=result.outcome == "unknown" or result.retry_after is not None

@@ -110,6 +110,7 @@ action = sa.Table(
     sa.Column("system", sa.Text, nullable=False),
     sa.Column("target", sa.Text, nullable=False),  # the remote entity that it changes
     sa.Column("command", sa.Text, nullable=False),  # JSON: the typed command, exactly as it is sent
+    sa.Column("remote_id", sa.Text),  # what the remote called the thing that was made
     sa.Column("plan", sa.Text, nullable=False),  # JSON: the card that was shown
     sa.Column("status", sa.Text, nullable=False),  # see actions.outbox
     sa.Column("direction", sa.Text, nullable=False),  # protective | expansive
