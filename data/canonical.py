@@ -22,16 +22,19 @@ from data.errors import RecordInvalid
 LARGEST = 10**13
 _DIGITS = 24
 
-#: Bytes of an encoded event that may hold something to set right: most events are passed over at one scan.
-SUSPECT = re.compile(
-    rb'"-?\d*\.\d*0"|"-?[\d.]+E|"-0|"-?\d{14}|"-?s?(?:NaN|Inf)'  # decimals
-    rb'|T\d\d:\d\d:\d\d(?:\.\d+)?(?:"|[-+])'  # times that do not end in Z
-    rb"|[:\[,]-?\d{14}"  # long numbers
-    rb"|\\u0000"
-)
+#: What may be wrong in an encoded event. One pattern a first byte: a common alternation takes twice the time.
+_QUOTED = re.compile(rb'"(?=[-\d.sNI])(?:-?\d*\.\d*0"|-?[\d.]+E|-0|-?\d{14}|-?s?(?:NaN|Inf))')
+_NOT_UTC = re.compile(rb'T\d\d:\d\d:\d\d(?:\.\d+)?(?:"|[-+])')
+_LONG = re.compile(rb"[:\[,]-?\d{14}")
+_NUL = b"\\u0000"
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 _Clean = Callable[[Any, str], Any]
+
+
+def is_suspect(body: bytes) -> bool:
+    """Tell whether an encoded event may hold something to set right: most are passed over at one scan."""
+    return bool(_QUOTED.search(body) or _NOT_UTC.search(body) or _LONG.search(body)) or _NUL in body
 
 
 def canonical(event: _S) -> _S:

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import msgspec
 
-from data.canonical import SUSPECT, canonical
+from data.canonical import canonical, is_suspect
 from data.errors import RecordInvalid
 
 
@@ -405,7 +405,7 @@ def encode(event: Event) -> bytes:
         RecordInvalid: a value is none: NaN, a naive time, a number that no merchant has.
     """
     body = _encoder.encode(event)
-    return body if SUSPECT.search(body) is None else _encoder.encode(canonical(event))
+    return _encoder.encode(canonical(event)) if is_suspect(body) else body
 
 
 def decode(body: bytes) -> Event:
