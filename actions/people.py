@@ -55,7 +55,8 @@ def person(desk: Desk, name: str | None, *, entry: str) -> Person:
     if name in (None, "", LOOPBACK):
         return Person(LOOPBACK, "admin", entry)
     with desk.read() as conn:
-        known = dict(conn.execute(sa.select(t.person.c.name, t.person.c.role)).tuples().all())
+        rows = conn.execute(sa.select(t.person.c.name, t.person.c.role))
+        known: dict[str, str] = {row.name: row.role for row in rows}
     if name not in known:
         there = ", ".join(sorted(known)) or "none yet; `fillwell actions user NAME --role ROLE` adds one"
         raise RequestError(f"there is no user {name!r}; there are: {there}")
