@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.postgres import cluster
 
 REQUIRE_ALL = os.environ.get("FILLWELL_REQUIRE_ALL") == "1"
 
@@ -29,3 +31,10 @@ def datasets() -> Path:
     if not folder:
         pytest.skip("set FILLWELL_DATASETS to the folder that holds online_retail/, dataco/, …")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of a private PostgreSQL, or a skip that says how to get one."""
+    with cluster() as url:
+        yield url
