@@ -341,14 +341,15 @@ def _arithmetics(
 ) -> list[str | None]:
     """Write out why a number was suggested, or why none was."""
     margin, unit_cost = _floats(k.terms["unit_margin_minor"]), _floats(k.terms["cost_minor"])
+    per_day, available_now, lead_days = k.base.units_per_day, k.available, k.lead_days
     written: list[str | None] = []
     moq, pack = k.terms["moq"].to_list(), k.terms["pack"].to_list()
-    for i, (available, lead) in enumerate(zip(k.available, k.lead_days, strict=True)):
+    for i, (available, lead) in enumerate(zip(available_now, lead_days, strict=True)):
         if np.isnan(available) or np.isnan(lead) or k.base.orders_per_day[i] <= 0:
             written.append(None)
             continue
         steps: list[Step] = [
-            ("demand a day", round(float(k.base.units_per_day[i]), 2), "units"),
+            ("demand a day", round(float(per_day[i]), 2), "units"),
             ("lead time", int(lead), "days"),
             ("review period", policy.review_days, "days"),
             ("expected demand over both", round(float(protected[i]), 1), "units"),
