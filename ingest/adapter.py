@@ -48,7 +48,7 @@ class Stream:
     interval: timedelta  #: how often it is expected to be read
     grace: timedelta  #: how much later than that it may be before it counts as late
     parser: int = 1  #: raised with every change of what `parse` makes of the same bytes
-    personal: tuple[str, ...] = ()  #: fields under `customer` that are kept apart from the record
+    personal: tuple[str, ...] = ()  #: fields that are kept apart from the record, as dotted paths
 
 
 class WriteRequest(msgspec.Struct, frozen=True):

@@ -18,7 +18,9 @@ import msgspec
 
 from data.clock import Clock, from_micros, to_micros
 from data.errors import RecordInvalid
+from data.events import Event
 from data.log.append import Received
+from data.log.cards import mask_cards
 from ingest.adapter import Page, RawItem, Stream, WriteRequest, WriteResult
 from ingest.http import Http, Rejected, Unavailable
 from ingest.shapes import Item, Parser
@@ -57,8 +59,6 @@ _page = msgspec.json.Decoder(_Listed)
 _keys = msgspec.json.Decoder(_Keys)
 _head = msgspec.json.Decoder(Item)
 _position = msgspec.json.Decoder(Position)
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_text = msgspec.json.Decoder(str)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,25 +116,19 @@ class RestAdapter:
 
     def parse(self, stream: str, item: RawItem) -> Received:
         """Translate one item into events; a bad one comes back with its error."""
-        raw = item.raw
-        persons: tuple[tuple[str, bytes], ...] = ()
         try:
-            raw, persons = self._apart(self.streams[stream].personal, item)
-            events = self.parsers[stream](raw)
+            events = self.parsers[stream](item.raw)
         except RecordInvalid as invalid:
-            return self._invalid(item, raw, persons, invalid)
+            return _received(item, error=invalid)
         except msgspec.ValidationError as error:
-            return self._invalid(item, raw, persons, RecordInvalid(str(error), error_class="shape"))
+            return _received(item, error=RecordInvalid(str(error), error_class="shape"))
         except (msgspec.MsgspecError, UnicodeError) as error:
-            return self._invalid(item, raw, persons, RecordInvalid(str(error), error_class="json"))
+            return _received(item, error=RecordInvalid(str(error), error_class="json"))
         except RecursionError as error:
-            return self._invalid(item, raw, persons, RecordInvalid(str(error), error_class="deep"))
+            return _received(item, error=RecordInvalid(str(error), error_class="deep"))
         except (ArithmeticError, ValueError) as error:
-            return self._invalid(item, raw, persons, RecordInvalid(str(error), error_class="value"))
-        return Received(
-            key=item.key, raw=raw, version=item.version, observed_at=item.observed_at,
-            changed_at=item.changed_at, events=events, place=item.place, persons=persons,
-        )  # fmt: skip
+            return _received(item, error=RecordInvalid(str(error), error_class="value"))
+        return _received(item, events)
 
     def send(self, request: WriteRequest, *, key: str) -> WriteResult:
         """Send a write once, under an idempotency key."""
@@ -184,32 +178,10 @@ class RestAdapter:
     def _before(self, micros: int | None) -> int | None:
         return None if micros is None else micros - self.overlap // timedelta(microseconds=1)
 
-    def _apart(self, personal: Sequence[str], item: RawItem) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
-        """Take personal fields out of the customer, under a key that the record keeps."""
-        if not personal:
-            return item.raw, ()
-        fields = _fields.decode(item.raw)
-        if "customer" not in fields or bytes(fields["customer"]) == b"null":
-            return item.raw, ()
-        customer = _fields.decode(fields["customer"])
-        apart = {name: customer.pop(name) for name in personal if name in customer}
-        if not apart or "id" not in customer:
-            return item.raw, ()
-        fields["customer"] = msgspec.Raw(msgspec.json.encode(customer))
-        person = f"{self.connection}/{_text.decode(customer['id'])}"
-        return msgspec.json.encode(fields), ((person, msgspec.json.encode(apart)),)
 
-    def _invalid(
-        self, item: RawItem, raw: bytes, persons: tuple[tuple[str, bytes], ...], error: RecordInvalid
-    ) -> Received:
-        return Received(
-            key=item.key, raw=raw, version=item.version, observed_at=item.observed_at,
-            changed_at=item.changed_at, error=error, place=item.place, persons=persons,
-        )  # fmt: skip
-
-
-def raw_item(raw: bytes, observed: int, *, place: str | None = None) -> RawItem:
-    """Read an item's head; one without a proper head is keyed by its content, so that it is counted once."""
+def raw_item(body: bytes, observed: int, *, place: str | None = None) -> RawItem:
+    """Mask card numbers and read an item's head; one without a proper head is keyed by its content."""
+    raw = mask_cards(body)
     try:
         head = _head.decode(raw)
         changed = to_micros(head.updated_at.astimezone(UTC))
@@ -218,6 +190,13 @@ def raw_item(raw: bytes, observed: int, *, place: str | None = None) -> RawItem:
     if not head.id.isprintable():
         return RawItem(f"?{blake2b(raw, digest_size=8).hexdigest()}", raw, 0, observed, None, place)
     return RawItem(head.id, raw, head.version, observed, changed, place)
+
+
+def _received(item: RawItem, events: tuple[Event, ...] = (), error: RecordInvalid | None = None) -> Received:
+    return Received(
+        key=item.key, raw=item.raw, version=item.version, observed_at=item.observed_at,
+        changed_at=item.changed_at, events=events, error=error, place=item.place,
+    )  # fmt: skip
 
 
 def _stand(cursor: str | None) -> Position:

@@ -18,12 +18,14 @@ from data.clock import Clock, to_micros
 from data.errors import SourceRejected, SourceUnavailable
 from data.events import Gone
 from data.log.append import Prepared, Received, Tally, append, append_statement, prepare, source_id
+from data.log.persons import store_secret
 from data.log.sources import read_cursor
 from data.log.status import note_failure, note_success
 from data.store import Store
 from ingest.adapter import Adapter, Page, RawItem
 from ingest.held import Held, entities_of, held, newest_records
 from ingest.http import Unavailable, error_class
+from ingest.personal import received
 
 #: How long one append may hold the write lock, in seconds; parts are sized to stay below it.
 LOCK_SECONDS = 0.08
@@ -114,7 +116,7 @@ def pull_or_error(
     total, part = Pulled(), _Part()
     try:
         with _failures_noted(store, source, clock):
-            for page, records in _one_ahead(_parsed(adapter, stream, adapter.changes(stream, cursor, clock=clock))):
+            for page, records in _one_ahead(_parsed(store, adapter, stream, cursor, clock)):
                 total += _keep_page(store, source, adapter, stream, page, records, part, clock)
                 if progress is not None:
                     progress(f"{adapter.connection}/{stream}", total.received, 0)
@@ -125,12 +127,12 @@ def pull_or_error(
 
 def take(store: Store, adapter: Adapter, stream: str, item: RawItem, *, clock: Clock) -> tuple[Received, Tally]:
     """Store one item that came by itself: a webhook's, a read-back's."""
-    received = adapter.parse(stream, item)
-    prepared = prepare((received,))
+    taken = received(adapter, stream, item, secret=store_secret(store.facts.parent))
+    prepared = prepare((taken,))
     with store.log.write() as conn:
         source = source_id(conn, adapter.connection, stream)
         tally = append(conn, source, prepared, received_at=to_micros(clock()), parser=adapter.streams[stream].parser)
-    return received, tally
+    return taken, tally
 
 
 def read_back(store: Store, adapter: Adapter, stream: str, key: str, *, clock: Clock) -> Received | None:
@@ -236,7 +238,8 @@ def reconcile(
     with store.log.write() as conn:
         source = source_id(conn, adapter.connection, stream)
     parser, part = adapter.streams[stream].parser, _Part()
-    records = prepare(adapter.parse(stream, item) for item in drift.items)
+    secret = store_secret(store.facts.parent)
+    records = prepare(received(adapter, stream, item, secret=secret) for item in drift.items)
     tally = _keep(store, source, records, parser, part, clock, cursor=None)
     with store.log.read() as conn:
         mine = held(conn, source)
@@ -249,9 +252,12 @@ def _newer(item: RawItem, known: Held | None) -> bool:
     return known is None or known.gone or known.version < item.version
 
 
-def _parsed(adapter: Adapter, stream: str, pages: Iterator[Page]) -> Iterator[tuple[Page, list[Prepared]]]:
-    for page in pages:
-        yield page, prepare(adapter.parse(stream, item) for item in page.items)
+def _parsed(
+    store: Store, adapter: Adapter, stream: str, cursor: str | None, clock: Clock
+) -> Iterator[tuple[Page, list[Prepared]]]:
+    secret = store_secret(store.facts.parent)
+    for page in adapter.changes(stream, cursor, clock=clock):
+        yield page, prepare(received(adapter, stream, item, secret=secret) for item in page.items)
 
 
 def _one_ahead(

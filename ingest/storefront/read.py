@@ -12,7 +12,7 @@ STREAMS = {
     stream.name: stream
     for stream in (
         Stream(name="channels", interval=15 * MINUTES, grace=15 * MINUTES),
-        Stream(name="orders", interval=MINUTES, grace=5 * MINUTES, personal=("email", "name")),
+        Stream(name="orders", interval=MINUTES, grace=5 * MINUTES, personal=("customer.email", "customer.name")),
         Stream(name="listings", interval=MINUTES, grace=5 * MINUTES),
         Stream(name="payments", interval=5 * MINUTES, grace=10 * MINUTES),
         Stream(name="returns", interval=5 * MINUTES, grace=10 * MINUTES),

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from data.events import OrderStated, encode
 from data.log.append import Received
+from data.log.persons import PLACEHOLDER
 from ingest.adapter import Adapter
+from ingest.personal import received
 from ingest.rest import raw_item
 from tests.ingest.factories import NOON, SYSTEMS, an_adapter, an_order, golden, json_values
 from tests.ingest.remote import Remote
@@ -22,6 +24,11 @@ STREAMS = [(system, stream) for system in SYSTEMS for stream in golden(system)]
 def parsed(adapter: Adapter, stream: str, raw: object) -> Received:
     body = raw if isinstance(raw, bytes) else json.dumps(raw).encode()
     return adapter.parse(stream, raw_item(body, 0))
+
+
+def taken_in(stream: str, raw: object) -> Received:
+    """Receive an item of the storefront as a reader does."""
+    return received(adapter_of("storefront"), stream, raw_item(json.dumps(raw).encode(), 0), secret=b"key")
 
 
 def adapter_of(system: str) -> Adapter:
@@ -52,18 +59,25 @@ def test_the_same_order_number_from_two_storefronts_never_merges() -> None:
 
 
 def test_name_and_email_are_kept_apart_and_the_record_keeps_only_their_key() -> None:
-    received = parsed(adapter_of("storefront"), "orders", golden("storefront")["orders"][0]["raw"])
-    assert b"Liam" not in received.raw
-    assert b"example.com" not in received.raw
-    [(key, fields)] = received.persons
-    assert key == "storefront/guest-536558"
+    taken = taken_in("orders", golden("storefront")["orders"][0]["raw"])
+    assert b"Liam" not in taken.raw
+    assert b"example.com" not in taken.raw
+    [(key, fields)] = taken.persons
+    assert json.loads(taken.raw)["customer"] == {"id": "guest-536558", "country": "United Kingdom", PLACEHOLDER: key}
     assert json.loads(fields)["name"] == "Liam Underhill"
+    assert taken.error is None
 
 
 def test_name_and_email_are_kept_apart_in_a_dead_letter_too() -> None:
-    received = parsed(adapter_of("storefront"), "orders", {**golden("storefront")["orders"][0]["raw"], "lines": 7})
-    assert received.error is not None
-    assert b"Liam" not in received.raw
+    taken = taken_in("orders", {**golden("storefront")["orders"][0]["raw"], "lines": 7})
+    assert taken.error is not None
+    assert b"Liam" not in taken.raw
+
+
+def test_a_card_number_never_reaches_the_record() -> None:
+    taken = taken_in("orders", {**golden("storefront")["orders"][0]["raw"], "hold": "paid by 4111 1111 1111 1111"})
+    assert b"1111 1111" not in taken.raw
+    assert all(b"1111 1111" not in encode(event) for event in taken.events)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,29 @@
+"""Records of the log, parsed anew as their system's adapter would parse them on arrival: for replay and reparse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from data.errors import RequestError
+from data.log.append import Received
+from data.log.records import Parse, Stored
+from ingest.adapter import Adapter
+from ingest.rest import raw_item
+
+
+def parse_stored(adapters: Mapping[str, Adapter]) -> Parse:
+    """Give a parser of stored records; key, version and time are read from the bytes, which may have been corrected.
+
+    The parser raises RequestError for a record whose connection or stream is not among the adapters.
+    """
+
+    def parse(record: Stored) -> Received:
+        adapter = adapters.get(record.connection)
+        if adapter is None or record.stream not in adapter.streams:
+            raise RequestError(
+                f"record {record.id} came from {record.connection}/{record.stream}, which is not connected; "
+                "connect it again to parse it"
+            )
+        return adapter.parse(record.stream, raw_item(record.body, record.observed_at, place=record.place))
+
+    return parse
