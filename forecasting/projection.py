@@ -39,7 +39,7 @@ SCHEMA = pl.Schema(
         "next_receipt_units": pl.Int64, "horizon_on": pl.Date, "p_stockout": pl.Float64, "at_risk": pl.Boolean,
         "stockout_on": pl.Date, "stockout_p10_on": pl.Date, "stockout_p90_on": pl.Date, "cover_days_p10": pl.Float64,
         "cover_days_p50": pl.Float64, "cover_days_p90": pl.Float64, "expected_lost_units": pl.Float64,
-        "expected_lost_margin_minor": pl.Int64, "currency": pl.String, "unit_margin_minor": pl.Int64,
+        "expected_lost_margin_minor": pl.Int64, "currency": pl.String, "unit_margin_minor": pl.Int64, "unit_cost_minor": pl.Int64,
         "suggestion": pl.String, "suggested_units": pl.Int64, "suggested_from": pl.String, "supplier": pl.String,
         "lead_time_days": pl.Int64, "order_by": pl.Date, "arithmetic": pl.String, "origin": pl.Date,
         "model": pl.String, "state": pl.String, "reason": pl.String,
@@ -298,7 +298,9 @@ def _frame(
         "reason": reasons,
     }
     frame = k.stock.with_columns(
-        *k.terms.select("supplier", "lead_time_days", "unit_margin_minor", "currency"),
+        *k.terms.select(
+            "supplier", "lead_time_days", "unit_margin_minor", pl.col("cost_minor").alias("unit_cost_minor"), "currency"
+        ),
         pl.lit(k.today).alias("origin"),
         pl.lit(MODEL).alias("model"),
     ).with_columns(**{name: pl.Series(name, values, strict=False) for name, values in columns.items()})
