@@ -176,7 +176,13 @@ class _Reader:
         unique = [cell for cell in text.unique().to_list() if cell is not None]
         clean = self._cleaner(spec)
         formats = spec.formats
-        if kind in (Kind.instant, Kind.day) and not formats:
+        if (
+            kind in (Kind.instant, Kind.day)
+            and not formats
+            and (known := self.notes.formats.get("/".join(columns_of(spec))))
+        ):
+            formats = (known,)
+        elif kind in (Kind.instant, Kind.day) and not formats:
             where = f"{self.mapping.place}: column {'/'.join(columns_of(spec))!r}"
             formats = infer_formats([cell for raw in unique if (cell := clean(raw)) is not None], where)
             if formats:

@@ -17,12 +17,17 @@ from ingest.files.statements import Statement
 KEY, LINE, NTH = "*key", "*line id", "*n"
 
 
-def identify(frame: pl.DataFrame, statement: Statement, identity: Sequence[str], repeats: str) -> pl.DataFrame:
-    """Give every good row its key, and each row that belongs to a document the id of its line."""
+def identify(
+    frame: pl.DataFrame, statement: Statement, identity: Sequence[str], repeats: str, *, first: int = 1
+) -> pl.DataFrame:
+    """Give every good row its key, and each row that belongs to a document the id of its line.
+
+    `first` is the first occurrence's number: a single row that is read again may be a later one.
+    """
     good = frame.filter(pl.col(ERROR).is_null())
     bad = frame.filter(pl.col(ERROR).is_not_null())
     content = list(statement.fields)
-    numbered = _numbered(good, list(identity), content, repeats)
+    numbered = _numbered(good, list(identity), content, repeats).with_columns(pl.col(NTH) + (first - 1))
     if statement.document is None:
         numbered = numbered.with_columns(pl.lit(1, pl.Int64).alias(NTH))
     key = _joined([*identity, NTH] if statement.document else list(identity))

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import msgspec
 import sqlalchemy as sa
@@ -22,7 +21,7 @@ from data.log.batches import close_batch, open_batch
 from data.log.sources import read_cursor
 from data.store import Store
 from ingest.files.events import PARSER
-from ingest.files.mapping import Mapping, parse_mapping
+from ingest.files.kept import keep_mapping
 from ingest.files.plan import Plan
 
 #: The writer is held no longer than this at a time, so that nobody waits long.
@@ -60,7 +59,7 @@ def load(store: Store, plan: Plan, *, now: datetime, progress: Progress | None =
     Raises:
         RequestError: another import into the same stream began meanwhile.
     """
-    keep_mapping(store, plan.mapping)
+    keep_mapping(store, plan.mapping, plan.notes.formats)
     source, place = _begin(store, plan, now)
     resumed_at, size = place.rows, FEWEST
     while place.rows < plan.rows:
@@ -98,29 +97,6 @@ def tally_of(conn: sa.Connection, batch: int) -> Tally:
     return Tally(
         counts.get("accepted", 0), counts.get("duplicate", 0), counts.get("conflict", 0), counts.get("dead_letter", 0)
     )
-
-
-def keep_mapping(store: Store, mapping: Mapping) -> None:
-    """Keep the mapping beside the facts, so that dead letters can be replayed without the file it came from."""
-    folder = _mappings(store)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{mapping.connection}.{mapping.stream}.toml").write_text(mapping.text, encoding="utf-8")
-
-
-def kept_mapping(store: Store, connection: str, stream: str) -> Mapping:
-    """Give the mapping by which a stream was last brought in.
-
-    Raises:
-        RequestError: none was.
-    """
-    file = _mappings(store) / f"{connection}.{stream}.toml"
-    if not file.exists():
-        raise RequestError(f"no mapping is kept for {connection} {stream}: it was not brought in from files")
-    return parse_mapping(file.read_text(encoding="utf-8"), str(file))
-
-
-def _mappings(store: Store) -> Path:
-    return store.facts.parent / "mappings"
 
 
 def _begin(store: Store, plan: Plan, now: datetime) -> tuple[int, Place]:

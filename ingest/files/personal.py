@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-import secrets
-from pathlib import Path
 
 import polars as pl
 
-from data.errors import StoreError
 from ingest.files.cells import pattern, trimmed
 from ingest.files.convert import find_column, pseudonym
 from ingest.files.mapping import FieldSpec, Mapping, columns_of
@@ -51,20 +48,3 @@ def _hashed(cells: pl.Series, mapping: Mapping, spec: FieldSpec, key: bytes) -> 
         known = bool(cell) and not (nothing is not None and nothing.fullmatch(cell))
         table[raw] = pseudonym(cell, key) if known else None
     return cells.replace_strict(table, default=None, return_dtype=pl.String) if table else cells
-
-
-def workspace_key(folder: Path) -> bytes:
-    """Give the key of a workspace's pseudonyms; made at its first use, readable by its owner only.
-
-    Raises:
-        StoreError: the folder cannot be written to.
-    """
-    file = folder / "pseudonym.key"
-    try:
-        if not file.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            file.touch(mode=0o600)
-            file.write_bytes(secrets.token_bytes(32))
-        return file.read_bytes()
-    except OSError as error:
-        raise StoreError(f"cannot keep the key of pseudonyms in {file}: {error.strerror}; make it writable") from error

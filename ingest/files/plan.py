@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatch
@@ -203,13 +203,23 @@ def plan_import(
     return _planned(mapping, table, clean, notes, about, instant, now, digest.hexdigest())
 
 
-def plan_rows(mapping: Mapping, rows: Sequence[dict[str, str | None]], *, key: bytes, instant: datetime) -> Plan:
-    """Work out what single rows state, such as an edited dead letter, by the same way as those of a file."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    frame = pl.DataFrame([pl.Series(c, [row.get(c) for row in rows], dtype=pl.String) for c in columns])
-    table = FileTable("replayed", frame, list(range(1, len(rows) + 1)), [], {})
+def plan_row(
+    mapping: Mapping,
+    row: dict[str, str | None],
+    *,
+    key: bytes,
+    instant: datetime,
+    formats: dict[str, str],
+    nth: int = 1,
+) -> Plan:
+    """Work out what one row states, such as a corrected dead letter, by the same way as those of a file.
+
+    `formats` are those that were found out when its file was read; `nth` is its occurrence among equal lines.
+    """
+    frame = pl.DataFrame([pl.Series(name, [cell], dtype=pl.String) for name, cell in row.items()])
+    table = FileTable("replayed", frame, [1], [], {})
     clean, _ = without_persons(frame, mapping, key)
-    return _planned(mapping, table, clean, Notes(), {}, instant, instant, "")
+    return _planned(mapping, table, clean, Notes(formats=dict(formats)), {}, instant, instant, "", nth)
 
 
 def _content(path: Path) -> bytes:
@@ -228,6 +238,7 @@ def _planned(
     instant: datetime | None,
     now: datetime,
     digest: str,
+    first: int = 1,
 ) -> Plan:
     unused = [c for c in clean.columns if c != UNMATCHED and c.partition(".")[0] not in mapping.joins]
     read = {find_column(name, clean.columns) for name in mapping.columns}
@@ -238,7 +249,7 @@ def _planned(
     if UNMATCHED in clean.columns:
         groups = [_unmatched(group, clean[UNMATCHED]) for group in groups]
         clean = clean.drop(UNMATCHED)
-    groups = [_identified(group, clean, mapping) for group in groups]
+    groups = [_identified(group, clean, mapping, first) for group in groups]
     groups, linked, unlinked = _linked(groups, mapping)
     _warn_late(groups, notes, table)
     return Plan(
@@ -257,12 +268,12 @@ def _unmatched(group: Converted, unmatched: pl.Series) -> Converted:
     return Converted(group.rule, group.states, group.because, frame.drop(UNMATCHED))
 
 
-def _identified(group: Converted, clean: pl.DataFrame, mapping: Mapping) -> Converted:
+def _identified(group: Converted, clean: pl.DataFrame, mapping: Mapping, first: int) -> Converted:
     if group.states is None:
         frame = _ignored(group.frame, clean)
     else:
         identity = mapping.identity[group.states]
-        frame = identify(group.frame, STATEMENTS[group.states], identity, mapping.repeats)
+        frame = identify(group.frame, STATEMENTS[group.states], identity, mapping.repeats, first=first)
     return Converted(group.rule, group.states, group.because, in_file_order(frame))
 
 
@@ -325,9 +336,3 @@ def _warn_late(groups: Sequence[Converted], notes: Notes, table: FileTable) -> N
             notes.warnings.append(
                 f"{len(odd):,} rows were shipped before they were ordered or more than a year after: line {lines} …"
             )
-
-
-def chunks(total: int, start: int, size: int) -> Iterator[tuple[int, int]]:
-    """Cut rows into parts."""
-    for begin in range(start, total, size):
-        yield begin, min(begin + size, total)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from data.errors import ConfigError
+from data.log.cards import mask_cards
 from ingest.files.delimited import Line, physical_lines, plain, read_lines, sniff_delimiter
 from ingest.files.encoding import decode, is_undecodable, sniff_encoding, unpacked
 from ingest.files.mapping import FileSpec
@@ -20,8 +20,8 @@ from ingest.files.mapping import FileSpec
 HEADER_WITHIN = 60
 
 _PARQUET = b"PAR1"
-#: Fifteen or sixteen digits that begin like a payment card's; a check digit decides.
-_CARD = re.compile(r"(?<!\d)(?:3[47]|4|5[1-5]|2[2-7]|6)\d(?:[ -]?\d){12,14}(?!\d)")
+#: Cells worth a closer look for a card number.
+_DIGITS = r"(?:\d[ \-\x{a0}]?){12}\d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,7 @@ def _filled(table: FileTable, spec: FileSpec) -> FileTable:
 
 def _masked(table: FileTable) -> FileTable:
     """Mask payment card numbers before anything else sees the cells."""
-    suspect = [c for c in table.frame.columns if table.frame[c].str.contains(r"\d[ -]?(?:\d[ -]?){13}\d").any()]
+    suspect = [c for c in table.frame.columns if table.frame[c].str.contains(_DIGITS).any()]
     if not suspect:
         return table
     return _with(table, table.frame.with_columns(_by_unique(table.frame[c], _mask) for c in suspect))
@@ -263,13 +263,7 @@ def _by_unique(cells: pl.Series, change: Callable[[str], str]) -> pl.Series:
 
 
 def _mask(text: str) -> str:
-    return _CARD.sub(lambda found: "*" * 12 + found[0][-4:] if _is_card(found[0]) else found[0], text)
-
-
-def _is_card(text: str) -> bool:
-    digits = [int(char) for char in text if char.isdigit()]
-    doubled = sum(sum(divmod(2 * d, 10)) for d in digits[-2::-2])
-    return (sum(digits[-1::-2]) + doubled) % 10 == 0
+    return mask_cards(text.encode()).decode()
 
 
 def _with(table: FileTable, frame: pl.DataFrame) -> FileTable:
