@@ -1,12 +1,13 @@
 """Serve the desk: Streamlit's own ASGI app behind our security headers, on loopback.
 
-Run by the supervisor as `python -m app.desk.serve`; the workspace comes from FILLWELL_WORKSPACE.
+Run by the supervisor as `python -m app.desk.serve --workspace NAME`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-ENGINE_VARIABLE = "FILLWELL_ENGINE_URL"
 ENTRY = Path(__file__).resolve().parents[1] / "main.py"
 
 #: Nothing is fetched from anywhere else; Streamlit's bundle needs inline and evaluated script and blob workers.
@@ -102,7 +102,7 @@ def application() -> ASGIApp:
     return st.App(ENTRY, middleware=[Middleware(Guard)])
 
 
-def serve(settings: Settings, workspace: str, engine_url: str | None = None) -> None:
+def serve(settings: Settings, workspace: str) -> None:
     """Serve the desk of a workspace until stopped.
 
     Raises:
@@ -113,8 +113,6 @@ def serve(settings: Settings, workspace: str, engine_url: str | None = None) -> 
 
     os.environ["FILLWELL_HOME"] = str(settings.home)
     os.environ[WORKSPACE_VARIABLE] = workspace
-    if engine_url is not None:
-        os.environ[ENGINE_VARIABLE] = engine_url
     uvicorn.run(
         application(),
         host=settings.host,
@@ -126,9 +124,12 @@ def serve(settings: Settings, workspace: str, engine_url: str | None = None) -> 
 
 
 def main() -> None:
-    """Serve what the environment names; a refusal is one sentence on standard error."""
+    """Serve a workspace; a refusal is one sentence on standard error."""
+    parser = ArgumentParser(prog="python -m app.desk.serve", description="Serve the desk of a workspace.")
+    parser.add_argument("--workspace", default=workspace_name(os.environ))
+    workspace = parser.parse_args().workspace
     try:
-        serve(read_settings(os.environ), workspace_name(os.environ), os.environ.get(ENGINE_VARIABLE))
+        serve(read_settings(os.environ), workspace)
     except FillwellError as error:
         sys.stderr.write(f"fillwell: {error}\n")
         sys.exit(1)

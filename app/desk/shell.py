@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
 from app.desk import style
@@ -16,6 +17,7 @@ from app.desk.components.badges import badge, freshness_badge
 from app.desk.components.text import esc, put
 from app.desk.context import Visit, this_visit
 from app.services.freshness import overall, read_streams
+from app.services.loading import loading
 from app.services.workspace import DEMO, workspace_name
 from data.errors import FillwellError
 
@@ -32,6 +34,7 @@ SCREENS = (
     ("health", "Health", "health"),
     ("rows", "Rows", "rows"),
 )
+UNPUBLISHED = ("start", "health", "queue", "log")  #: screens that have something to say before the first figures
 HIDDEN = ("rows",)  #: reached from a figure, not from the navigation
 
 
@@ -75,8 +78,30 @@ def go(screen: str, **query: str) -> None:
 
 def _show(name: str) -> None:
     screen: Callable[[Visit], None] = import_module(f"app.desk.screens.{name}").show
+    visit = this_visit()
     with told():
-        screen(this_visit())
+        if not visit.publication and name not in UNPUBLISHED and loading(visit.store) is not None:
+            _wait(visit)
+        else:
+            screen(visit)
+
+
+def _wait(visit: Visit) -> None:
+    """Show how far the first reading is, and go on by itself when the figures are there."""
+    with page(visit, "Reading your shop", "the figures appear by themselves"), st.container(key="card-wait"):
+        _progress(visit)
+
+
+@st.fragment(run_every=1)
+def _progress(visit: Visit) -> None:
+    now = loading(visit.store)
+    if now is None or this_visit().publication:
+        st.rerun(scope="app")
+        return
+    put(f'<div class="fw-title"><span>{esc(now.what.capitalize())} <small>{now.done:,} so far</small></span></div>')
+    st.progress(now.share if now.share is not None else 0.0)
+    put('<p class="fw-note">A year of orders is read once; after that only what changes. Health shows each source.</p>')
+    link("health", "See the sources")
 
 
 @contextmanager
@@ -89,16 +114,18 @@ def told() -> Iterator[None]:
 
 
 @contextmanager
-def page(visit: Visit, title: str, subtitle: str = "") -> Iterator[None]:
-    """Frame a page: head with freshness and publication, then its content, then the notices."""
+def page(visit: Visit, title: str, subtitle: str = "") -> Iterator[DeltaGenerator]:
+    """Frame a page: one row with title, filters and freshness, then its content, then the notices.
+
+    Gives the place in the head where the page puts its filters.
+    """
     fresh = overall(read_streams(visit.store), visit.now)
-    left, right = st.columns([5, 4], vertical_alignment="center", gap="small")
-    with left:
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="head"):
         put(f'<div class="fw-head"><h1>{esc(title)}</h1><span class="fw-sub">{esc(subtitle)}</span></div>')
-    with right:
+        controls = st.container(horizontal=True, vertical_alignment="center", gap="small", key="controls")
         demo = badge("Demo: simulated where marked", "info") if visit.is_demo else ""
         put(f'<div class="fw-strip fw-right">{demo}{freshness_badge(fresh, visit.now)}</div>')
-    yield
+    yield controls
     _notices(visit)
 
 

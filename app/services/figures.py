@@ -54,6 +54,7 @@ class Tile:
     tone: str  #: up | down | even: whether the move is good or bad
     against: str  #: what it is compared with, or why it is not
     trend: Sequence[float | None] = ()
+    share: float | None = None  #: of the figure beside it, where it is a part of one
     note: str = ""
 
 
@@ -73,7 +74,7 @@ def tile(asked: Asked, name: str, *, label: str = "", note: str = "") -> Tile:
         reason="; ".join(first.figure.reasons),
         delta=delta,
         tone=tone,
-        against=first.reason or f"than the {asked.days} days before",
+        against=first.reason or f"than {asked.days} days before",
         trend=[f.value for f in trend if f.currency in (None, first.figure.currency)],
         note="; ".join([*spread, *aside, *([note] if note else [])]),
     )
@@ -98,6 +99,7 @@ def state_tile(asked: Asked, name: str, *, beside: str, label: str = "") -> Tile
         delta="",
         tone="even",
         against=f"now, of {in_words(other, short=True) or words.NOTHING} {other.label.lower()}",
+        share=figure.value / other.value if figure.value is not None and other.value else None,
     )
 
 
@@ -106,19 +108,17 @@ def moved(c: Comparison) -> tuple[str, str]:
     if c.delta is None:
         return "", "even"
     good = find(c.figure.metric).good
-    rising = c.delta > 0
-    tone = "even" if c.delta == 0 or good == "neither" else "up" if rising == (good == "up") else "down"
-    arrow = "▲" if rising else "▼" if c.delta < 0 else "■"
     if c.delta_unit == "pp":
-        size = f"{abs(c.delta):.1f} points"
+        size, word = f"{abs(c.delta):.1f} points", ("higher", "lower")
     elif c.change is not None:
-        size = f"{abs(c.change):.1%}"
+        size, word = f"{abs(c.change):.1%}", ("more", "less")
     else:
-        size = _amount(abs(c.delta), c.figure, short=True)
-    word = "more" if rising else "less" if c.delta < 0 else "the same"
-    if c.delta_unit == "pp":
-        word = "higher" if rising else "lower" if c.delta < 0 else "the same"
-    return f"{arrow} {size} {word}", tone
+        size, word = _amount(abs(c.delta), c.figure, short=True), ("more", "less")
+    if not any(digit in size for digit in "123456789"):
+        return "■ no change", "even"
+    rising = c.delta > 0
+    tone = "even" if good == "neither" else "up" if rising == (good == "up") else "down"
+    return (f"▲ {size} {word[0]}" if rising else f"▼ {size} {word[1]}"), tone
 
 
 def in_words(figure: Figure, *, short: bool = False) -> str:

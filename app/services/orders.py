@@ -6,10 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import polars as pl
+
+from app.services import words
+from app.services.figures import Asked
 from app.services.moments import Compared, Moment, answer_for_customer, compare, moments
 from data.events import Entity, ParcelStated
 from data.log.lookup import Heard, find, heard
 from data.store import Store
+from metrics.answer import answer, rows
+from metrics.sources import AGES
 
 LONGEST_ID = 80
 
@@ -56,4 +62,52 @@ def story(store: Store, entity: Entity, now: datetime) -> Story:
         compared=compare(events, now) if entity[0] == "order" else (),
         answer=answer_for_customer(events, entity[1], now) if entity[0] == "order" else "",
         simulated=any(m.simulated for m in told),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Open:
+    """Open orders, the longest overdue first."""
+
+    frame: pl.DataFrame
+    counts: dict[str, int]  #: age -> orders
+    late: int
+    reason: str  #: why there can be none; empty where the question can be answered
+
+
+def open_orders(asked: Asked, *, late: bool, age: str | None) -> Open:
+    """List open orders under the filters; `late` keeps those past their ship-by time."""
+    where = asked.filters("open_orders")
+    figure = answer(asked.facts, "open_orders", where=where, now=asked.now, statuses=asked.statuses)[0]
+    if figure.state == "not_armed":
+        return Open(frame=pl.DataFrame(), counts={}, late=0, reason="; ".join(figure.reasons))
+    every = rows(asked.facts, "open_orders", where=where, now=asked.now, statuses=asked.statuses)
+    overdue = (pl.col("ship_by") < asked.now).fill_null(value=False)
+    tally = dict(every.group_by("age").len().iter_rows())
+    chosen = every.filter(overdue) if late else every
+    chosen = chosen.filter(pl.col("age") == age) if age is not None else chosen
+    return Open(
+        frame=_shown(chosen, asked.now),
+        counts={name: tally.get(name, 0) for name in AGES},
+        late=every.filter(overdue).height,
+        reason="",
+    )
+
+
+def _shown(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    due = (pl.col("ship_by") - now).dt.total_minutes() / 60
+    return frame.sort("ship_by", "placed_at", nulls_last=True).select(
+        pl.col("entity").alias("order"),
+        "channel",
+        "stage",
+        pl.col("location").fill_null(words.NOTHING),
+        ((now - pl.col("placed_at")).dt.total_minutes() / 60).round(1).alias("age_hours"),
+        pl.col("ship_by").dt.strftime("%-d %b %H:%M").fill_null("no promise").alias("promised"),
+        due.round(1).alias("due_in_hours"),
+        pl.col("waiting_units").alias("open_units"),
+        (pl.col("open_value_minor") / 100).alias("open_value"),
+        pl.coalesce("hold", pl.when(pl.col("stage") == "backordered").then(pl.lit("waits for stock"))).alias(
+            "blocked_by"
+        ),
+        "currency",
     )

@@ -11,11 +11,11 @@ import polars as pl
 from actions.flow import Flow, flow
 from app.services import words
 from app.services.acting import desk_of
-from app.services.figures import Asked, Tile, by, daily, state_tile, tile
+from app.services.figures import Asked, Tile, by, daily, in_words, moved, state_tile, tile
 from app.services.projection import projection
 from app.services.queue import board, title_of
 from data.store import Store
-from metrics.answer import answer, many, series
+from metrics.answer import answer, compare, many, series
 from metrics.figure import Figure
 
 AHEAD_DAYS = 14
@@ -58,7 +58,7 @@ def tiles(asked: Asked, risk: Risk) -> list[Tile]:
             name="stock_risk", label="Margin at risk of stockout",
             text=words.money_compact(risk.total_minor, risk.currency) if risk.state == "value" else "",
             state=risk.state, reason=risk.reason, delta="", tone="even",
-            against=f"expected loss, {words.plural(risk.items, 'item')} likely to run out",
+            against=f"{words.plural(risk.items, 'item')} likely to run out", trend=[float(minor) for _, minor in risk.by_day],
         ),
     ]  # fmt: skip
 
@@ -163,14 +163,15 @@ def sentence(tiles: Sequence[Tile], days: int, risk: Risk) -> list[tuple[str, bo
     if orders := known.get("orders"):
         say(f"{orders.text} orders", strong=True)
         say(f" in the last {days} days")
-        if orders.delta:
+        if orders.tone != "even":
             say(f", {orders.delta.split(' ', 1)[1]} than before")
     if fill := known.get("on_time_fill_rate_units"):
         say("; " if parts else "")
         say(f"{fill.text} of units", strong=True)
         say(" left by their promise")
     if margin := known.get("cm2_pct"):
-        say(f"; {margin.text}", strong=True)
+        say("; ")
+        say(margin.text, strong=True)
         say(" of net sales stay as margin")
     if late := known.get("late_orders"):
         say("; " if parts else "")
@@ -224,3 +225,37 @@ def orders_a_day(asked: Asked) -> tuple[list[tuple[date, Figure]], list[tuple[da
         statuses=asked.statuses,
     )  # fmt: skip
     return daily(asked, "orders"), [(date.fromisoformat(str(f.dimensions["day"])), f) for f in earlier]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """The channel that moved a figure most."""
+
+    label: str
+    channel: str
+    move: str
+    tone: str
+    text: str
+    metric: str
+
+
+def changes(asked: Asked) -> list[Change]:
+    """Name, for three figures, the channel that moved it most: by amount, or by points."""
+    if asked.where:
+        return []
+    found = []
+    for name in ("net_sales_placed", "on_time_fill_rate_units", "cm2_pct"):
+        compared = compare(
+            asked.facts, name, window=asked.window, by=("channel",), now=asked.now, statuses=asked.statuses
+        )
+        known = [c for c in compared if c.delta is not None and c.figure.dimensions.get("channel")]
+        if known:
+            most = max(known, key=lambda c: abs(c.delta or 0))
+            move, tone = moved(most)
+            found.append(
+                Change(
+                    label=most.figure.label, channel=str(most.figure.dimensions["channel"]), move=move, tone=tone,
+                    text=in_words(most.figure, short=True), metric=name,
+                )
+            )  # fmt: skip
+    return found

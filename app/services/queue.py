@@ -105,15 +105,15 @@ class Detail:
     similar: int  #: other open cases of this kind
 
 
-def detail(store: Store, case_id: int) -> Detail:
-    """Read one case.
+def detail(store: Store, case_id: int, listed: Row | None = None) -> Detail:
+    """Read one case; `listed` is its row in the queue, which knows what it costs until the shift ends.
 
     Raises:
         RequestError: there is no such case.
     """
     desk = desk_of(store)
     case = cases.show(desk, case_id)
-    case.setdefault("lost_by_shift_end_minor", case["expected_loss_minor"])
+    case.setdefault("lost_by_shift_end_minor", listed.lost_by_shift_end_minor if listed else 0)
     ours, remote = dict(case["ours"] or {}), dict(case["remote"] or {})
     fields = list(dict.fromkeys([*ours, *remote]))
     others = cases.queue(desk, Filters(detector=case["detector"]))

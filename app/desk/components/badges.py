@@ -40,7 +40,7 @@ def freshness_badge(fresh: Freshness, now: datetime) -> str:
         return badge(f"From files, {fresh.sentence}")
     if fresh.state == "fresh":
         return badge(f"Fresh: complete to {words.ago(fresh.as_of, now)}", "good")
-    return badge(f"{fresh.state.capitalize()}: {fresh.sentence}", FRESHNESS_TONE[fresh.state])
+    return badge(fresh.sentence, FRESHNESS_TONE[fresh.state])
 
 
 def figure_badge(state: str, reason: str = "") -> str:

@@ -36,5 +36,13 @@ def _card(tile: Tile) -> str:
     note = f" · {esc(tile.note)}" if tile.note else ""
     return (
         f'<div class="fw-kpi"><div class="label"><span title="{esc(tile.label)}">{esc(tile.label)}</span>{mark}</div>{value}'
-        f'<div class="delta">{move}{esc(told)}{note}</div>{spark(tile.trend)}</div>'
+        f'<div class="delta">{move}{esc(told)}{note}</div>{_shape(tile)}</div>'
     )
+
+
+def _shape(tile: Tile) -> str:
+    """Draw a trend, or a part of a whole where there is no trend."""
+    if tile.share is None:
+        return spark(tile.trend)
+    width = min(max(tile.share, 0.0), 1.0) * 100
+    return f'<div class="fw-share"><span class="fw-track"><i style="width:{width:.1f}%"></i></span></div>'

@@ -238,34 +238,27 @@ def fan(
     return figure
 
 
-def spark(values: Sequence[float | None], *, tone: str = "accent") -> str:
-    """Draw a sparkline as inline SVG in the theme's own variables; gaps stay gaps, the last point is marked."""
+def spark(values: Sequence[float | None]) -> str:
+    """Draw a sparkline as clipped boxes in the theme's own colours (the page sanitiser drops SVG); gaps stay gaps."""
     known = [v for v in values if v is not None]
     if len(known) < 2:
-        return ""
-    low, high = min(known), max(known)
-    width, height, step = 160.0, 36.0, 160.0 / max(len(values) - 1, 1)
-
-    def place(index: int, value: float) -> str:
-        y = height / 2 if high == low else 3 + (height - 6) * (1 - (value - low) / (high - low))
-        return f"{min(index * step, width):.1f},{y:.1f}"
-
-    runs: list[list[str]] = [[]]
+        return '<div class="fw-spark"></div>'
+    low, high, last = min(known), max(known), len(values) - 1
+    runs: list[list[tuple[float, float]]] = [[]]
     for index, value in enumerate(values):
         if value is None:
             runs.append([])
         else:
-            runs[-1].append(place(index, value))
-    lines = "".join(
-        f'<polyline points="{" ".join(run)}" fill="none" stroke="var(--fw-{tone})" stroke-width="1.75" '
-        'stroke-linejoin="round" vector-effect="non-scaling-stroke"/>'
-        for run in runs
-        if len(run) > 1
-    )
-    return (
-        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" preserveAspectRatio="none" role="presentation" '
-        f'aria-hidden="true">{lines}</svg>'
-    )
+            share = 0.5 if high == low else (value - low) / (high - low)
+            runs[-1].append((100 * index / last, 92 - 84 * share))
+    return f'<div class="fw-spark" aria-hidden="true">{"".join(_run(run) for run in runs if len(run) > 1)}</div>'
+
+
+def _run(run: Sequence[tuple[float, float]]) -> str:
+    over = ",".join(f"{x:.1f}% {y:.1f}%" for x, y in run)
+    under = ",".join(f"{x:.1f}% calc({y:.1f}% + 2px)" for x, y in reversed(run))
+    floor = f"{run[-1][0]:.1f}% 100%,{run[0][0]:.1f}% 100%"
+    return f'<i style="clip-path:polygon({over},{floor})"></i><b style="clip-path:polygon({over},{under})"></b>'
 
 
 def _figure(colours: Palette, height: int) -> go.Figure:

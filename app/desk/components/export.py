@@ -50,4 +50,8 @@ def readable(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(
         *((pl.col(name) / 100).alias(name) for name in money),
         *(pl.col(name).dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d %H:%M").alias(name) for name in times),
-    ).rename({name: name.removesuffix("_minor") for name in money if name.removesuffix("_minor") not in frame.columns})
+    ).rename({name: _title(name) for name in frame.columns})
+
+
+def _title(name: str) -> str:
+    return name.removesuffix("_minor").replace("_", " ")

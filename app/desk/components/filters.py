@@ -1,13 +1,18 @@
-"""Filters that live in the address: a link shows the same figures to whoever opens it."""
+"""Filters that live in the address: a link shows the same figures to whoever opens it.
+
+Streamlit's own binding writes an option's label into the address; labels here carry counts and are for people, so the
+address holds the option's id instead.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import streamlit as st
 
-PERIODS = (7, 28, 90)
+PERIODS = ("7", "28", "90")
 EVERY = "all"
 
 
@@ -26,39 +31,75 @@ class Chosen:
         return tuple((name, value) for name, value in pairs if value is not None)
 
 
-def filters(channels: Sequence[str], locations: Sequence[str] = (), *, period: bool = True) -> Chosen:
-    """Draw the filters in one row and give what was chosen."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="filters"):
-        days = _period() if period else PERIODS[1]
-        channel = _choice("channel", "All channels", channels)
-        location = _choice("location", "All locations", locations) if locations else None
-    return Chosen(days=days, channel=channel, location=location)
+def filters(channels: Sequence[str] = (), locations: Sequence[str] = ()) -> Chosen:
+    """Draw the filters in one row and give what was chosen; they stay the same from page to page."""
+    days = choose("days", PERIODS, default="28", label=lambda days: f"{days} days", shape="segments", everywhere=True)
+    channel = place("channel", channels, "All channels") if channels else None
+    location = place("location", locations, "All locations") if locations else None
+    return Chosen(days=int(days), channel=channel, location=location)
 
 
-def _period() -> int:
-    days = st.segmented_control(
-        "Period",
-        [str(days) for days in PERIODS],
-        default="28",
-        required=True,
-        format_func=lambda days: f"{days} days",
-        key="days",
-        label_visibility="collapsed",
-        bind="query-params",
-        persist_state="session",
+def place(key: str, options: Sequence[str], every: str) -> str | None:
+    """Draw a choice of one name or all of them; None is all."""
+    chosen = choose(
+        key,
+        (EVERY, *options),
+        default=EVERY,
+        label=lambda value: every if value == EVERY else value,
+        shape="list",
+        width=160,
+        everywhere=True,
     )
-    return int(days or 28)
+    return None if chosen == EVERY else chosen
 
 
-def _choice(key: str, every: str, options: Sequence[str]) -> str | None:
-    chosen = st.selectbox(
-        key.capitalize(),
-        [EVERY, *options],
-        format_func=lambda value: every if value == EVERY else str(value),
-        key=key,
-        label_visibility="collapsed",
-        width=180,
-        bind="query-params",
-        persist_state="session",
-    )
-    return None if chosen in (None, EVERY) else str(chosen)
+def choose(
+    key: str,
+    options: Sequence[str],
+    *,
+    default: str,
+    label: Callable[[str], str],
+    shape: Literal["pills", "segments", "list"],
+    width: int = 200,
+    everywhere: bool = False,
+) -> str:
+    """Draw a choice whose option's id stands in the address, unless it is the default."""
+    widget = f"{key}-chosen"
+    _take_from_address(key, options, default, everywhere=everywhere)
+    name = key.capitalize()
+    if shape == "list":
+        found = st.selectbox(
+            name, options, format_func=label, key=widget, label_visibility="collapsed", width=width,
+            on_change=_to_address, args=(key, default),
+        )  # fmt: skip
+    else:
+        draw = st.pills if shape == "pills" else st.segmented_control
+        found = draw(
+            name, options, format_func=label, key=widget, label_visibility="collapsed", required=True,
+            on_change=_to_address, args=(key, default),
+        )  # fmt: skip
+    return str(found or default)
+
+
+def _take_from_address(key: str, options: Sequence[str], default: str, *, everywhere: bool) -> None:
+    """Follow the address where it changed since the last run; else keep what was chosen."""
+    state, widget, heard = st.session_state, f"{key}-chosen", f"{key}-address"
+    address = st.query_params.get(key)
+    if widget in state and state.get(heard) == address and state[widget] in options:
+        return
+    kept = state.get(f"{key}-kept") if everywhere else None
+    chosen = next((value for value in (address, kept) if value in options), default)
+    state[widget] = chosen
+    state[heard] = address
+    if chosen != (address or default):
+        _to_address(key, default)
+
+
+def _to_address(key: str, default: str) -> None:
+    chosen = st.session_state[f"{key}-chosen"]
+    st.session_state[f"{key}-kept"] = chosen
+    if chosen == default:
+        st.query_params.pop(key, None)
+    else:
+        st.query_params[key] = chosen
+    st.session_state[f"{key}-address"] = st.query_params.get(key)

@@ -10,6 +10,7 @@ import streamlit as st
 from app.desk.components.badges import badge
 from app.desk.components.cases import plan_card, request_text, way
 from app.desk.components.export import grid
+from app.desk.components.filters import choose, place
 from app.desk.components.tables import content_key
 from app.desk.components.text import esc, put
 from app.desk.context import Visit
@@ -25,16 +26,8 @@ def show(visit: Visit) -> None:
     """Draw the screen."""
     with page(visit, "Action log", "what was done, and the proof"):
         _chain(visit)
-        status = st.pills(
-            "Status",
-            STATUSES,
-            default="all",
-            required=True,
-            key="status",
-            label_visibility="collapsed",
-            bind="query-params",
-        )
-        found = done(visit.store, status=None if status in (None, "all") else str(status))
+        status = choose("status", STATUSES, default="all", label=str.capitalize, shape="pills")
+        found = done(visit.store, status=None if status == "all" else status)
         if not found:
             empty(
                 "No action yet", "Plan and approve a fix in the queue: each step of it is then listed and sealed here."
@@ -129,24 +122,12 @@ def _audit(visit: Visit) -> None:
     every = entries(visit.store)
     left, middle, right = st.columns([2, 2, 6], vertical_alignment="center")
     with left:
-        who = _choice("Who", "who", sorted({e.by for e in every}))
+        who = place("who", sorted({e.by for e in every}), "Who: all")
     with middle:
-        what = _choice("What", "what", sorted({e.what for e in every}))
+        what = place("what", sorted({e.what for e in every}), "What: all")
     with right:
         put('<div class="fw-title"><span>Every step <small>never changed, only added to</small></span></div>')
-    grid(_frame([e for e in every if who in ("", e.by) and what in ("", e.what)]), name="audit", height=400)
-
-
-def _choice(label: str, key: str, options: list[str]) -> str:
-    chosen = st.selectbox(
-        label,
-        ["", *options],
-        format_func=lambda value: value or f"{label}: all",
-        key=key,
-        label_visibility="collapsed",
-        bind="query-params",
-    )
-    return str(chosen or "")
+    grid(_frame([e for e in every if who in (None, e.by) and what in (None, e.what)]), name="audit", height=400)
 
 
 def _frame(found: list[Entry]) -> pl.DataFrame:

@@ -18,11 +18,12 @@ from app.services.margin import ALL, PARTS, RATES, Margin, margin
 
 def show(visit: Visit) -> None:
     """Draw the screen."""
-    with page(visit, "Margin by channel", "posted when shipped; excluding tax"):
+    with page(visit, "Margin by channel") as controls:
         if not visit.publication:
             empty("No figures yet", "Margins appear once sales were shipped and items have a cost.")
             return
-        chosen = filters([], locations(visit))
+        with controls:
+            chosen = filters(locations=locations(visit))
         found = kept(visit, ("margin", chosen), lambda: margin(asked(visit, chosen)))
         if not found.bridge:
             empty("No sale in these days", _why(found))
@@ -87,7 +88,7 @@ def _row(found: Margin, channel: str, money: list[tuple[str, str]]) -> list[obje
         return words.NOTHING if figure is None or figure.value is None else words.count(figure.value / 100)
 
     move, tone, why = found.deltas.get(channel, ("", "even", ""))
-    shown = f'<span class="{esc(tone)} nw">{esc(move)}</span>' if move else f'<span class="q">{esc(why)}</span>'
+    shown = f'<span class="{esc(tone)} nw">{esc(move)}</span>' if move else badge("not comparable", title=why)
     rates = [cell(name) for name in RATES]
     name = "All channels" if channel == ALL else channel
     return [name, *(whole(metric) for metric, _ in money), rates[0], rates[1], shown, rates[2]]

@@ -2,30 +2,108 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from app.desk.components.badges import badge
+from app.desk.components.export import export
+from app.desk.components.filters import Chosen, choose, place
+from app.desk.components.stages import aging_chart
+from app.desk.components.tables import content_key
 from app.desk.components.text import esc, plain, put
 from app.desk.components.timeline import comparison, timeline
-from app.desk.context import Visit
-from app.desk.shell import empty, page
+from app.desk.context import Visit, asked, channels, kept, locations
+from app.desk.shell import empty, go, link, page
 from app.services import words
-from app.services.orders import Story, search, story
+from app.services.orders import Open, Story, open_orders, search, story
+from app.services.overview import aging
 from data.events import Entity
 
 
 def show(visit: Visit) -> None:
     """Draw the screen."""
-    with page(visit, "Orders", "any id, one story"):
-        wanted = st.text_input(
-            "Order, parcel, tracking, payment, sale, return or purchase id",
-            key="id",
-            placeholder="Paste any id: order, tracking, payment, ERP sale, return, purchase …",
-            label_visibility="collapsed",
-            bind="query-params",
-        )
+    with page(visit, "Orders") as controls:
+        with controls:
+            wanted = st.text_input(
+                "Order, parcel, tracking, payment, sale, return or purchase id",
+                key="id",
+                placeholder="Paste any id: order, tracking, payment, ERP sale, return …",
+                label_visibility="collapsed",
+                width=400,
+                bind="query-params",
+            )
         if wanted:
             _found(visit, wanted)
+        elif visit.publication:
+            with controls:
+                channel = place("channel", channels(visit), "All channels")
+                where = place("location", locations(visit), "All locations")
+            _open(visit, Chosen(days=28, channel=channel, location=where))
+        else:
+            empty("No order yet", "Connect a shop or import an orders file; any id can then be pasted above.")
+
+
+def _open(visit: Visit, chosen: Chosen) -> None:
+    every = kept(visit, ("open", chosen), lambda: open_orders(asked(visit, chosen), late=False, age=None))
+    if every.reason:
+        empty("Open orders are not armed", every.reason)
+        return
+    with st.container(key="card-ageing"):
+        put(
+            '<div class="fw-title"><span>Open orders by age and stage <small>now; services left out</small></span></div>'
+        )
+        aging_chart(kept(visit, ("aging", chosen), lambda: aging(asked(visit, chosen))), key="orders-aging", height=208)
+    with st.container(key="card-open"):
+        only, age = _kinds(every)
+        found = kept(visit, ("open", chosen, only, age), lambda: open_orders(asked(visit, chosen), late=only, age=age))
+        _grid(found)
+
+
+def _kinds(every: Open) -> tuple[bool, str | None]:
+    total = sum(every.counts.values())
+    names = {"false": f"All {total:,}", "true": f"Late {every.late:,}"}
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        late = choose("late", list(names), default="false", label=names.__getitem__, shape="segments")
+        ages = {"any": "Any age"} | {age: f"{age}: {number:,}" for age, number in every.counts.items() if number}
+        age = choose("age", list(ages), default="any", label=ages.__getitem__, shape="pills")
+    return late == "true", None if age == "any" else age
+
+
+def _grid(found: Open) -> None:
+    currency = next(iter(found.frame["currency"].unique().to_list()), "") if found.frame.height else ""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        told = f"{words.plural(found.frame.height, 'order')}, click one to read its story"
+        put(f'<div class="fw-title"><span>{esc(told)}</span></div>')
+        export(found.frame, "open-orders")
+    if found.frame.is_empty():
+        put('<div class="fw-empty"><b>None</b>No open order is like this. Choose another age or all.</div>')
+        return
+    rows = found.frame.drop("currency")
+    event: Any = st.dataframe(
+        rows,
+        key=content_key("open-orders", rows["order"].to_list()),
+        on_select="rerun",
+        selection_mode="single-cell",
+        hide_index=True,
+        height=min(560, 36 + 35 * rows.height),
+        column_config={
+            "order": st.column_config.TextColumn("Order"),
+            "channel": st.column_config.TextColumn("Channel"),
+            "stage": st.column_config.TextColumn("Stage"),
+            "location": st.column_config.TextColumn("At"),
+            "age_hours": st.column_config.NumberColumn("Age, hours", format="%.1f"),
+            "promised": st.column_config.TextColumn("Promised (UTC)"),
+            "due_in_hours": st.column_config.NumberColumn("Due in, hours", format="%.1f", help="Negative is late"),
+            "open_units": st.column_config.NumberColumn("Open units"),
+            "open_value": st.column_config.NumberColumn(f"Open value, {currency}", format="%.2f"),
+            "blocked_by": st.column_config.TextColumn("Blocked by"),
+        },
+        alt="Open orders, the longest overdue first",
+    )
+    for row, _ in event.selection.cells:
+        if row < rows.height:
+            go("orders", id=rows["order"][row])
 
 
 def _found(visit: Visit, wanted: str) -> None:
@@ -38,7 +116,9 @@ def _found(visit: Visit, wanted: str) -> None:
         )
         return
     told = story(visit.store, _choose(hits), visit.now)
-    put(_head(told))
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        put(_head(told))
+        link("orders", "All open orders")
     left, right = st.columns([3, 2], gap="small")
     with left, st.container(key="card-timeline"):
         put('<div class="fw-title">Timeline<small>business time, UTC; below it when we heard</small></div>')

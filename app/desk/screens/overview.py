@@ -24,15 +24,16 @@ HEIGHT = 176  #: of a chart, in pixels
 
 def show(visit: Visit) -> None:
     """Draw the screen."""
-    with page(visit, "Overview", "what happened, what it costs, what to do"):
+    with page(visit, "Overview") as controls:
         if not visit.publication:
             empty("No figures yet", "The first data is being read. This page fills as soon as it is published.")
             return
-        chosen = filters(channels(visit))
+        with controls:
+            chosen = filters(channels(visit))
         tiles, risk, todos = _figures(visit, chosen)
         left, right = st.columns([6, 7], gap="small")
         with left, st.container(key="card-sentence", height="stretch"):
-            put(_sentence(tiles, chosen, risk))
+            put(_sentence(tiles, chosen, risk) + _changes(visit, chosen))
         with right, st.container(key="card-todo", height="stretch", gap="xsmall"):
             _todos(todos)
         row_of_cards(tiles, [_rows(tile, chosen) for tile in tiles])
@@ -61,6 +62,19 @@ def _sentence(tiles: Sequence[Tile], chosen: Chosen, risk: Risk) -> str:
     text = "".join(f"<b>{esc(part)}</b>" if strong else esc(part) for part, strong in parts)
     shown = text or "Nothing can be said yet."
     return f'<div class="fw-title">In one sentence</div><div class="fw-sentence">{shown}</div>'
+
+
+def _changes(visit: Visit, chosen: Chosen) -> str:
+    found = kept(visit, ("changes", chosen), lambda: overview.changes(asked(visit, chosen)))
+    lines = "".join(
+        f'<div><span>{esc(c.label)}</span><b>{esc(c.channel)}</b><span class="{esc(c.tone)}">{esc(c.move)}</span>'
+        f"<span>to {esc(c.text)}</span></div>"
+        for c in found
+    )
+    title = (
+        '<div class="fw-title" style="margin-top:12px"><span>What moved it most <small>by channel</small></span></div>'
+    )
+    return f'{title}<div class="fw-changes">{lines}</div>' if lines else ""
 
 
 def _todos(todos: Sequence[Todo]) -> None:

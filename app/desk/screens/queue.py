@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.desk.components.badges import badge
 from app.desk.components.cases import facing, history, money_line, plan_card, receipt, request_text, way
+from app.desk.components.filters import choose
 from app.desk.components.tables import content_key
 from app.desk.components.text import esc, plain, put
 from app.desk.context import Visit
@@ -39,25 +40,13 @@ def show(visit: Visit) -> None:
 
 
 def _kinds(now: Board) -> str | None:
-    options = ["all", *now.counts]
-    st.session_state.setdefault("kind", "all")
-    if st.session_state["kind"] not in options:
-        st.session_state["kind"] = "all"
     names = {"all": f"All {sum(now.counts.values())}"} | {k: f"{title_of(k)} {n}" for k, n in now.counts.items()}
     left, right = st.columns([3, 1], vertical_alignment="center")
     with left:
-        kind = st.pills(
-            "Kind",
-            options,
-            format_func=lambda name: plain(names[name]),
-            required=True,
-            key="kind",
-            label_visibility="collapsed",
-            bind="query-params",
-        )
+        kind = choose("kind", list(names), default="all", label=lambda name: plain(names[name]), shape="pills")
     with right:
         put(f'<div class="fw-strip fw-right">{"".join(_headline(now))}</div>')
-    return None if kind in (None, "all") else str(kind)
+    return None if kind == "all" else kind
 
 
 def _headline(now: Board) -> list[str]:
@@ -124,12 +113,14 @@ def _grid(visit: Visit, rows: Sequence[Row]) -> tuple[list[Row], Row]:
         hide_index=True,
         height=min(560, 36 + 35 * len(rows)),
         column_config={
-            "Lost by shift end": st.column_config.NumberColumn(f"{currency} by shift end", format="%.2f", width=110),
-            "Case": st.column_config.TextColumn(width=360),
-            "Kind": st.column_config.TextColumn(width=120),
-            "Age": st.column_config.TextColumn(width=80),
-            "Exposed": st.column_config.NumberColumn(f"{currency} exposed", format="%.2f", width=100),
-            "Status": st.column_config.TextColumn(width=90),
+            "Lost by shift end": st.column_config.NumberColumn(
+                f"{currency} now", format="%.2f", width=76, help="Lost by the end of this shift if nobody acts"
+            ),
+            "Case": st.column_config.TextColumn(width=286),
+            "Kind": st.column_config.TextColumn(width=98),
+            "Age": st.column_config.TextColumn(width=62),
+            "Exposed": st.column_config.NumberColumn(f"{currency} exposed", format="%.2f", width=88),
+            "Status": st.column_config.TextColumn(width=72),
         },
         alt="Cases that wait, the costliest first",
     )
@@ -210,7 +201,7 @@ def _because(visit: Visit, verb: str, seen: Sequence[tuple[int, int]]) -> None:
 
 def _detail(visit: Visit, row: Row) -> None:
     try:
-        found = detail(visit.store, row.id)
+        found = detail(visit.store, row.id, row)
     except RequestError as error:
         empty("This case is gone", str(error))
         return

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.desk.components.badges import figure_badge
 from app.desk.components.export import grid
-from app.desk.components.filters import filters
+from app.desk.components.filters import choose, filters
 from app.desk.components.text import esc, put
 from app.desk.context import Visit, asked, channels, kept, locations
 from app.desk.shell import page
@@ -16,27 +16,19 @@ from app.services.rows import Made, made_of, names
 
 def show(visit: Visit) -> None:
     """Draw the screen."""
-    with page(visit, "Rows", "what a figure is made of"):
+    with page(visit, "Rows") as controls:
         labels = dict(names())
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            metric = st.selectbox(
-                "Figure",
-                list(labels),
-                format_func=lambda name: labels[name],
-                key="metric",
-                label_visibility="collapsed",
-                width=320,
-                bind="query-params",
-            )
+        with controls:
+            metric = choose("metric", list(labels), default="orders", label=labels.__getitem__, shape="list", width=300)
             chosen = filters(channels(visit), locations(visit))
-        made = kept(visit, ("rows", metric, chosen), lambda: made_of(asked(visit, chosen), str(metric)))
+        made = kept(visit, ("rows", metric, chosen), lambda: made_of(asked(visit, chosen), metric))
         left, right = st.columns([2, 3], gap="small")
         with left, st.container(key="card-figure", height="stretch"):
             put(_figure(made))
         with right, st.container(key="card-definition", height="stretch"):
             put(f'<div class="fw-title">What it means<small>{esc(made.metric.name)}</small></div>{_definition(made)}')
         with st.container(key="card-rows"):
-            grid(made.frame, name=str(metric), whole=made.whole)
+            grid(made.frame, name=metric, whole=made.whole)
 
 
 def _figure(made: Made) -> str:

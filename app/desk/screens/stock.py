@@ -11,6 +11,7 @@ from app.desk.components import charts
 from app.desk.components.badges import badge
 from app.desk.components.cases import receipt
 from app.desk.components.export import export, readable
+from app.desk.components.filters import choose, place
 from app.desk.components.tables import content_key
 from app.desk.components.text import esc, put
 from app.desk.context import Visit, colours, kept, locations
@@ -44,29 +45,14 @@ def show(visit: Visit) -> None:
 def _filters(visit: Visit) -> tuple[str, str | None, str]:
     counts = kept(visit, "kinds", lambda: shelf(visit.store, visit.moment, only="all", location=None, search="")).counts
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        only = st.pills(
-            "Show",
-            list(ONLY),
-            format_func=lambda name: f"{ONLY[name]} {counts[name]:,}",
-            default="risk",
-            required=True,
-            key="only",
-            label_visibility="collapsed",
-            bind="query-params",
+        only = choose(
+            "only", list(ONLY), default="risk", label=lambda name: f"{ONLY[name]} {counts[name]:,}", shape="pills"
         )
-        place = st.selectbox(
-            "Location",
-            ["all", *locations(visit)],
-            format_func=lambda name: "All locations" if name == "all" else str(name),
-            key="location",
-            label_visibility="collapsed",
-            width=160,
-            bind="query-params",
-        )
+        where = place("location", locations(visit), "All locations")
         search = st.text_input(
             "Item", key="sku", placeholder="SKU or name", label_visibility="collapsed", width=200, bind="query-params"
         )
-    return str(only or "risk"), None if place in (None, "all") else str(place), str(search or "").strip()
+    return only, where, str(search or "").strip()
 
 
 def _grid(found: Shelf, only: str) -> dict[str, Any] | None:
@@ -107,7 +93,7 @@ def _shown(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("sku").alias("SKU"),
         pl.col("location").alias("At"),
         (pl.col("expected_lost_margin_minor") / 100).alias("Lost"),
-        pl.col("p_stockout").alias("P"),
+        (pl.col("p_stockout") * 100).alias("P"),
         pl.col("stockout_on").dt.strftime("%-d %b").fill_null(words.NOTHING).alias("Out on"),
         pl.col("on_hand").alias("On hand"),
         pl.col("available").alias("Available"),
@@ -132,33 +118,38 @@ def _shown(rows: pl.DataFrame) -> pl.DataFrame:
 def _columns(currency: str) -> dict[str, Any]:
     config = st.column_config
     return {
-        "SKU": config.TextColumn(width=76),
-        "At": config.TextColumn(width=62),
-        "Lost": config.NumberColumn(f"{currency} lost", format="%.0f", width=72, help="Margin expected to be lost"),
-        "P": config.ProgressColumn("P(out)", format="percent", min_value=0.0, max_value=1.0, width=104),
-        "Out on": config.TextColumn(width=66, help="The day on which it is out with probability one half"),
-        "On hand": config.NumberColumn(width=70),
-        "Available": config.NumberColumn(width=74),
-        "Inbound": config.TextColumn(width=110),
-        "Cover": config.TextColumn("Cover, days p10 · p50 · p90", width=140),
-        "Suggested": config.TextColumn(width=150),
+        "SKU": config.TextColumn(width=70),
+        "At": config.TextColumn(width=60),
+        "Lost": config.NumberColumn(f"{currency} lost", format="%.0f", width=70, help="Margin expected to be lost"),
+        "P": config.ProgressColumn("P(out)", format="%.0f%%", min_value=0.0, max_value=100.0, width=86),
+        "Out on": config.TextColumn(width=62, help="The day on which it is out with probability one half"),
+        "On hand": config.NumberColumn(width=64),
+        "Available": config.NumberColumn("Avail.", width=56, help="On hand less what is held back or ordered already"),
+        "Inbound": config.TextColumn(width=104),
+        "Cover": config.TextColumn("Cover", width=84, help="Days of cover: p10, p50 and p90"),
+        "Suggested": config.TextColumn(width=112),
     }
 
 
 def _detail(visit: Visit, sku: str, location: str) -> None:
     with st.container(key="card-item", gap="xsmall"):
+        head, fan = st.container(), st.container()
         left, right = st.columns(2)
         slip = left.slider("Suppliers slip, days", 0, 28, 0, key=f"slip-{sku}-{location}")
         more = right.slider("Demand rises, %", -50, 100, 0, step=10, key=f"more-{sku}-{location}")
         found = item(visit.store, visit.moment, sku, location, slip_days=slip, more=more / 100)
         if found is None:
             return
-        put(_head(found))
+        head.html(_head(found))
         alt = f"Expected stock of {sku} at {location} over {len(found.days) - 1} days, with its 10 to 90 percent band"
         figure = charts.fan(
             found.days, found.middle, found.low, found.high, colours(), receipts=found.receipts, height=208
         )
-        charts.draw(figure, alt=alt, key=f"chart-fan-{sku}-{location}")
+        with fan:
+            if max(found.high) > 0:
+                charts.draw(figure, alt=alt, key=f"chart-fan-{sku}-{location}")
+            else:
+                put('<p class="fw-note">It is out, and nothing is on its way.</p>')
     with st.container(key="card-why", gap="xsmall"):
         units = found.row["suggested_units"] or 0
         put(f'<div class="fw-title"><span>Why {units:,}?</span>{_suggestion(found)}</div>')
