@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import webbrowser
 from typing import Annotated
@@ -27,8 +28,10 @@ def start(
     """Serve the desk in the foreground until Ctrl-C; PORT and FILLWELL_HOST say where."""
     from app.connect import note_sandbox
     from app.demo.shop import SEED
+    from app.demo.stage import EARLIER
     from app.processes import Child, free_port, module, require_free, supervise
     from app.progress import Progress, read_progress, write_progress
+    from data.clock import system_clock
     from data.errors import ConfigError
 
     if role not in ("all", "desk", "engine"):
@@ -40,9 +43,12 @@ def start(
     env = {**os.environ, "FILLWELL_HOME": str(chosen.home)}
     children: list[Child] = []
     if workspace == "demo" and role != "desk":
+        shutil.rmtree(folder, ignore_errors=True)  # the demo shop opens anew each time: its world begins anew too
         port, cache = free_port(), chosen.home / "cache"
         note_sandbox(folder, f"http://127.0.0.1:{port}")
-        command = module("sandbox", "--port", str(port), "--seed", str(SEED), "--cache", str(cache))
+        begins = (system_clock() - EARLIER).isoformat()
+        options = ("--port", str(port), "--seed", str(SEED), "--cache", str(cache), "--now", begins, "--frozen")
+        command = module("sandbox", *options)
         children.append(Child("sandbox", command, env, logs / "sandbox.log"))
     if role != "desk":
         env["FILLWELL_ENGINE_PORT"] = str(_engine_port(chosen.engine_port))

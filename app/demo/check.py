@@ -194,7 +194,7 @@ def _cases(engine: Engine) -> list[dict[str, Any]]:
 def _report(trial: Trial) -> dict[str, Any]:
     engine = trial.engine
     cases = _cases(engine)
-    found = {(case["detector"], _bare(case["subject"])) for case in cases}
+    found = {(case["detector"], _bare(subject)) for case in cases for subject in _subjects(case)}
     missed, imagined = sorted(trial.injected - found), sorted(found - trial.true)
     for what, subjects in (("not found", missed), ("without a truth", imagined)):
         for detector, subject in subjects:
@@ -232,6 +232,12 @@ def _simulated() -> Any:  # noqa: ANN401 -- a Polars expression; the library is 
     return pl.col("simulated")
 
 
+def _subjects(case: dict[str, Any]) -> list[str]:
+    """Name what a case stands for: itself, or each of the many that it groups."""
+    members: list[str] = json.loads(case["members"])
+    return members or [case["subject"]]
+
+
 def _bare(subject: str) -> str:
     """Give a subject as the sandbox calls it: orders without the authority that issued them."""
     return subject.removeprefix("storefront/")
@@ -248,7 +254,7 @@ def _borne(judge: Judge, action: dict[str, Any]) -> bool:
     command = json.loads(action["command"])
     if command["request"] is None:
         return True  # reading a feed again changes nothing at the remote
-    key = command["key"] or command["remote_id"]  # what was made new is known by the id that the remote gave it
+    key = command["key"] or action["remote_id"]  # what was made new is known by the id that the remote gave it
     try:
         return command["reference"] in json.dumps(judge.state(command["connection"], command["stream"], key))
     except FillwellError:

@@ -29,6 +29,10 @@ class Judge:
         answer = self._json("POST", "/clock/advance", {"seconds": by.total_seconds()})
         return datetime.fromisoformat(answer["now"])
 
+    def run(self) -> None:
+        """Let the sandbox's time run from now on, a second a second."""
+        self._json("POST", "/clock", {"running": True})
+
     def inject(self, kind: str, **parameters: object) -> list[dict[str, Any]]:
         """Cause faults and give what was caused, with its detector and subject."""
         answer = self._json("POST", "/faults", {"kind": kind, **parameters})

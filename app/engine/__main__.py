@@ -11,18 +11,24 @@ import time
 from collections.abc import Callable, Sequence
 
 import httpx
+import structlog
 
 from actions.desk import open_desk
 from app.connect import connect, sandbox_of
+from app.demo.judge import judge_at
+from app.demo.stage import later_troubles, set_the_stage
 from app.engine.clock import BusinessClock, follow
 from app.engine.door import listening
 from app.engine.loop import run
 from app.engine.work import Engine
 from app.processes import stoppable
 from app.progress import Progress, write_progress
-from data.errors import ConfigError, FillwellError
+from data.clock import system_clock
+from data.errors import ConfigError, FillwellError, SourceError
 from data.settings import Settings, read_settings
 from data.store import open_store
+
+log = structlog.get_logger()
 
 SANDBOX_SECONDS = 180.0  #: how long a sandbox may take to simulate its year
 FOLLOW_SECONDS = 30.0
@@ -51,6 +57,7 @@ def _serve(settings: Settings, workspace: str, stopping: Callable[[], bool]) -> 
     if sandbox is not None:
         opening = Progress("the demo shop opens", 0, 0, ready=False)
         _await_sandbox(sandbox, stopping, lambda: write_progress(folder, opening))
+        set_the_stage(judge_at(sandbox), system_clock())
         follow(clock, sandbox, folder)
     connected = connect(folder, os.environ)
     # The demo is judged at once: a first week in shadow and a daily budget are for a shop that is new to its desk.
@@ -63,12 +70,20 @@ def _serve(settings: Settings, workspace: str, stopping: Callable[[], bool]) -> 
 
 
 def _each(clock: BusinessClock, sandbox: str | None, engine: Engine) -> Callable[[], None]:
+    """Give what the demo does beside the loop: follow its clock and, now and then, let something go wrong."""
+    if sandbox is None:
+        return lambda: None
     last = [time.monotonic()]
+    troubles = later_troubles(judge_at(sandbox), clock())
 
     def each() -> None:
-        if sandbox is not None and time.monotonic() - last[0] > FOLLOW_SECONDS:
+        if time.monotonic() - last[0] > FOLLOW_SECONDS:
             last[0] = time.monotonic()
             follow(clock, sandbox, engine.folder)
+            try:
+                next(troubles)
+            except SourceError as error:
+                log.warning("the sandbox is silent", error=str(error))
 
     return each
 

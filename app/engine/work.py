@@ -89,7 +89,7 @@ def look(engine: Engine) -> View | None:
     return View(
         facts=facts_of(engine.store, publication),
         now=engine.clock(),
-        projection=None if kept is None else kept[0],
+        projection=None if kept is None else kept.frame,
         statuses=health,
         schedules=engine.schedules,
     )
