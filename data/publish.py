@@ -381,7 +381,7 @@ def _events_of(conn: sa.Connection, kind: str, entities: set[str], span: Span) -
     )
     ordered = sorted(entities)
     if len(ordered) > 20 * LOOKUP:
-        rows = conn.execution_options(stream_results=True).execute(query)
+        rows = conn.execute(query.execution_options(yield_per=5_000))
         yield from ((name, stated) for name, stated in _grouped(rows) if name in entities)
         return
     for part in chunks(ordered, LOOKUP):

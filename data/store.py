@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy import event as sa_event
@@ -72,8 +73,8 @@ def told(name: str) -> Iterator[None]:
     """Say in one sentence what ails the database, instead of a driver's traceback."""
     try:
         yield
-    except (sa.exc.OperationalError, sa.exc.DatabaseError) as error:
-        cause = str(error.orig or error).splitlines()[0]
+    except (sa.exc.DatabaseError, sqlite3.Error) as error:
+        cause = str((error.orig if isinstance(error, sa.exc.DatabaseError) else None) or error).splitlines()[0]
         remedy = next((text for key, text in _REMEDIES.items() if key in cause), None)
         if remedy is None:
             raise
@@ -159,17 +160,18 @@ def _database(name: str, workspace: str, settings: Settings, folder: Path) -> Da
 
 
 def _postgres(name: str, schema: str, url: str) -> Database:
-    def engine() -> sa.Engine:
+    def engine(isolation: Literal["READ COMMITTED", "REPEATABLE READ"]) -> sa.Engine:
         return sa.create_engine(
             sa.make_url(url).set(drivername="postgresql+psycopg"),
             connect_args={"options": f"-csearch_path={schema}"},
+            isolation_level=isolation,
             pool_pre_ping=True,
         )
 
-    writer = engine()
+    writer = engine("READ COMMITTED")
     with told(name), writer.begin() as conn:
         conn.execute(sa.text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
-    return Database(name=name, reader=engine(), writer=writer)
+    return Database(name=name, reader=engine("REPEATABLE READ"), writer=writer)
 
 
 def _sqlite(name: str, file: Path, busy_timeout_seconds: float) -> Database:

@@ -329,7 +329,7 @@ def _prepare(item: Received) -> Prepared:
             error = invalid
     hashed = _digest((item.raw,))
     if error is not item.error or "\0" in item.key:
-        item = _refused(item, error)
+        item, bodies = _refused(item, error), ()
     movement = bool(bodies) and is_movement(item.events[0])
     return Prepared(item, bodies, _digest(bodies) if bodies else hashed, movement, hashed)
 

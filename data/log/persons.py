@@ -64,8 +64,8 @@ def person_fields(conn: sa.Connection, key: str) -> dict[str, Any] | None:
 def find_persons(conn: sa.Connection, value: str) -> list[str]:
     """Give the keys under which a value such as an e-mail address is stored, for a request to erase it."""
     p = t.person.c
-    rows = conn.execution_options(yield_per=2_000).execute(sa.select(p.key, p.fields).order_by(p.key))
-    return [key for key, fields in rows if value in set(_values(msgspec.json.decode(fields)))]
+    query = sa.select(p.key, p.fields).order_by(p.key).execution_options(yield_per=2_000)
+    return [key for key, fields in conn.execute(query) if value in set(_values(msgspec.json.decode(fields)))]
 
 
 def erase_person(conn: sa.Connection, key: str, *, at: int) -> bool:

@@ -61,7 +61,7 @@ def stored(conn: sa.Connection, *where: sa.ColumnElement[bool], limit: int | Non
         .order_by(r.c.id)
         .limit(limit)
     )  # fmt: skip
-    for row in conn.execution_options(yield_per=2_000).execute(query):
+    for row in conn.execute(query if limit else query.execution_options(yield_per=2_000)):
         yield Stored(
             id=row.id, source=row.source, connection=row.connection, stream=row.stream, key=row.key,
             version=row.version, observed_at=row.observed_at, received_at=row.received_at, outcome=row.outcome,
@@ -76,7 +76,7 @@ def one_stored(conn: sa.Connection, record: int) -> Stored:
     Raises:
         RequestError: there is none of that number.
     """
-    found = next(stored(conn, t.record.c.id == record), None)
+    found = next(stored(conn, t.record.c.id == record, limit=1), None)
     if found is None:
         raise RequestError(f"there is no record {record}")
     return found

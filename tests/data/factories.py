@@ -60,7 +60,7 @@ def counted(store: Store) -> dict[str, int]:
     """Count the records of a log by outcome."""
     with store.log.read() as conn:
         query = sa.select(t.record.c.outcome, sa.func.count()).group_by(t.record.c.outcome)
-        return dict(conn.execute(query).tuples().all())
+        return {row[0]: row[1] for row in conn.execute(query)}
 
 
 def tallies_are_exact(store: Store) -> bool:
