@@ -20,14 +20,13 @@ Secrets are read when they are used and never stored in a database, a log or an 
 
 from __future__ import annotations
 
+import base64
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import httpx
 import msgspec
-from standardwebhooks import Webhook
-from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from data.errors import ConfigError
 from ingest.adapter import Adapter
@@ -125,12 +124,11 @@ def webhook_secrets(connection: Connection, env: Mapping[str, str]) -> tuple[str
     """
     found = tuple(secret(reference, env) for reference in connection.webhook_secrets)
     for reference, value in zip(connection.webhook_secrets, found, strict=True):
-        try:
-            Webhook(value)
-        except (ValueError, EmptyWebhookSecretError) as error:
+        if not _signs(value):
             raise ConfigError(
-                f"connection {connection.name}: {reference} is no signing secret; whsec_ and base64 was expected"
-            ) from error
+                f"connection {connection.name}: {reference} is no signing secret; "
+                "whsec_ and at least 16 bytes in base64 were expected"
+            )
     return found
 
 
@@ -163,6 +161,14 @@ def sandbox_token_name(system: str) -> str:
 def sandbox_env() -> dict[str, str]:
     """Give the sandbox's published tokens, under the names by which its connections refer to them."""
     return {sandbox_token_name(system): f"{system}-token" for system in OPENERS}
+
+
+def _signs(value: str) -> bool:
+    encoded = value.removeprefix("whsec_")
+    try:
+        return len(base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)) >= 16
+    except ValueError:
+        return False
 
 
 def _connection(file: Path, name: str, table: object) -> Connection:

@@ -61,8 +61,13 @@ def change_something(remote: Remote, dice: random.Random) -> None:
         remote.step(dice.choice((0, 0, 0.000001, 1, 20)))
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(12))
 def test_no_schedule_of_changes_reads_and_failures_misses_anything(store: Store, seed: int) -> None:
+    no_schedule_misses_anything(store, seed)
+
+
+def no_schedule_misses_anything(store: Store, seed: int) -> None:
+    """Change, read and fail at random for a while, then read once in peace: the log holds what the source has."""
     dice, remote = dice_of(seed), Remote(NOON, page_size=3)
     shop = an_adapter("storefront", remote)
 

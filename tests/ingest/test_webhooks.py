@@ -133,7 +133,7 @@ def test_both_secrets_hold_while_one_replaces_the_other(store: Store, shop: Adap
     assert deliver(store, shop, body, headers_for(body, secrets=(OTHER,)), secrets=(SECRET,)).status == 401
 
 
-def _forged(body: bytes, dice: random.Random) -> tuple[bytes, dict[str, str]]:
+def forged(body: bytes, dice: random.Random) -> tuple[bytes, dict[str, str]]:
     """Break one thing of a genuine webhook."""
     good, place = headers_for(body), dice.randrange(len(body))
     missing, later = dice.choice(list(good)), int(good["Webhook-Timestamp"]) + dice.choice((-1, 1))
@@ -157,11 +157,11 @@ def _forged(body: bytes, dice: random.Random) -> tuple[bytes, dict[str, str]]:
 def test_nothing_forged_ever_comes_in(store: Store, shop: Adapter) -> None:
     dice = dice_of(3)
     body = a_body(a_version(1))
-    for _ in range(400):
-        forged, headers = _forged(body, dice)
-        assert deliver(store, shop, forged, headers).status in (400, 401)
+    for _ in range(200):
+        changed, headers = forged(body, dice)
+        assert deliver(store, shop, changed, headers).status in (400, 401)
     assert outcomes(store) == {}
-    assert status_of(store, "storefront", DOOR).refused == 400
+    assert status_of(store, "storefront", DOOR).refused == 200
 
 
 @pytest.mark.parametrize("stamp", ["", "soon", "-1", "1e9", "99999999999999999999", "١٢٣", "1772452800.5", "0"])
