@@ -14,7 +14,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from app.desk import style
 from app.desk.components.badges import badge, freshness_badge
-from app.desk.components.text import esc, put
+from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, this_visit
 from app.services.freshness import overall, read_streams
 from app.services.loading import loading
@@ -98,7 +98,7 @@ def _progress(visit: Visit) -> None:
     if now is None or this_visit().publication:
         st.rerun(scope="app")
         return
-    put(f'<div class="fw-title"><span>{esc(now.what.capitalize())} <small>{now.done:,} so far</small></span></div>')
+    put(heading(now.what.capitalize(), f"{now.done:,} so far"))
     st.progress(now.share if now.share is not None else 0.0)
     put('<p class="fw-note">A year of orders is read once; after that only what changes. Health shows each source.</p>')
     link("health", "See the sources")

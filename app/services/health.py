@@ -8,9 +8,14 @@ from datetime import datetime
 
 from app.services import words
 from app.services.freshness import Freshness, known_until, read_streams, sources, state_of
+from app.services.margin import PARTS
+from app.services.workspace import newest
 from data.log.lookup import DeadLetter, dead_letters, heartbeat
 from data.log.status import StreamStatus
 from data.store import Store
+from ingest.status import lags
+from metrics.answer import many
+from metrics.window import Window
 
 BINS, MINUTES = 96, 15  #: the strip: 24 hours in quarters
 
@@ -42,6 +47,7 @@ class Health:
     streams: Sequence[Stream]
     beats: dict[str, list[int]]
     unknowns: Sequence[tuple[str, str]]  #: (what, what it means)
+    lags: dict[str, tuple[float, float]]  #: connection -> seconds from change to receipt, p50 and p95
     balanced: bool  #: received = accepted + duplicates + conflicts + dead letters, in every stream
 
 
@@ -50,12 +56,14 @@ def health(store: Store, now: datetime) -> Health:
     statuses = read_streams(store)
     with store.log.read() as conn:
         beats = heartbeat(conn, now=now, bins=BINS, minutes=MINUTES)
+        measured = {name: sorted(lags(conn, name)) for name in {s.connection for s in statuses}}
     streams = [_stream(s, now) for s in statuses]
     return Health(
         sources=sources(statuses, now),
         streams=streams,
         beats=beats,
-        unknowns=unknown_sources(statuses, now),
+        unknowns=[*unknown_sources(statuses, now), *unknown_figures(store, now, statuses)],
+        lags={name: (_quantile(found, 0.5), _quantile(found, 0.95)) for name, found in measured.items() if found},
         balanced=all(s.received == s.accepted + s.duplicates + s.conflicts + s.dead_letters for s in streams),
     )
 
@@ -127,3 +135,35 @@ def unknown_sources(statuses: Sequence[StreamStatus], now: datetime) -> list[tup
                 )
             )
     return found
+
+
+#: Shares of what cannot be answered: (metric, what it is a share of, what it means).
+_SHARES = (
+    ("uncosted_pct", "of sales have no known cost", "they are in no margin"),
+    ("no_promise_pct", "of order lines have no promise", "they are in no on-time rate"),
+    ("unlinked_returns_pct", "of returns name no order", "they reverse no sale and no cost"),
+)
+SHARE_DAYS = 90
+
+
+def unknown_figures(store: Store, now: datetime, statuses: Sequence[StreamStatus]) -> list[tuple[str, str]]:
+    """Say what no figure can say: shares without a cost, a promise or an order, and components that are not armed."""
+    facts = newest(store)
+    if facts is None:
+        return []
+    window = Window.last_days(SHARE_DAYS, now)
+    names = [name for name, *_ in _SHARES] + [name for name, *_ in PARTS]
+    answers = many(facts, names, window=window, now=now, statuses=statuses)
+    found = [
+        (f"{words.percent(answers[name][0].value)} {share}", f"{meaning}; last {SHARE_DAYS} days")
+        for name, share, meaning in _SHARES
+        if answers[name][0].value
+    ]
+    for name, label, _ in PARTS:
+        if answers[name][0].state == "not_armed":
+            found.append((f"{label} in the margin", "; ".join(answers[name][0].reasons)))
+    return found
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]

@@ -128,5 +128,6 @@ def _sentence(
     said = f"{words.percent(whole)} of net sales stay as contribution margin 2"
     said += f", {move.split(' ', 1)[1]} than before" if move else ""
     if best != worst:
-        said += f". {best} keeps most, {words.percent(rates[best])}; {worst} least, {words.percent(rates[worst])}"
-    return f"{said}."
+        said += f". {best.capitalize()} keeps most, {words.percent(rates[best])}"
+        said += f"; {worst} least, {words.percent(rates[worst])}"
+    return f"{said[:1].upper()}{said[1:]}."

@@ -95,6 +95,7 @@ def open_orders(asked: Asked, *, late: bool, age: str | None) -> Open:
 
 
 def _shown(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    waits = pl.when(pl.col("stage") == "backordered").then(pl.lit("waits for stock"))
     due = (pl.col("ship_by") - now).dt.total_minutes() / 60
     return frame.sort("ship_by", "placed_at", nulls_last=True).select(
         pl.col("entity").alias("order"),
@@ -106,8 +107,6 @@ def _shown(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
         due.round(1).alias("due_in_hours"),
         pl.col("waiting_units").alias("open_units"),
         (pl.col("open_value_minor") / 100).alias("open_value"),
-        pl.coalesce("hold", pl.when(pl.col("stage") == "backordered").then(pl.lit("waits for stock"))).alias(
-            "blocked_by"
-        ),
+        pl.coalesce("hold", waits, pl.lit(words.NOTHING)).alias("blocked_by"),
         "currency",
     )

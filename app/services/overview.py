@@ -58,7 +58,8 @@ def tiles(asked: Asked, risk: Risk) -> list[Tile]:
             name="stock_risk", label="Margin at risk of stockout",
             text=words.money_compact(risk.total_minor, risk.currency) if risk.state == "value" else "",
             state=risk.state, reason=risk.reason, delta="", tone="even",
-            against=f"{words.plural(risk.items, 'item')} likely to run out", trend=[float(minor) for _, minor in risk.by_day],
+            against=f"{words.plural(risk.items, 'item')} likely to run out",
+            trend=[float(minor) for _, minor in risk.by_day],
         ),
     ]  # fmt: skip
 

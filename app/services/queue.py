@@ -13,6 +13,7 @@ from actions.cases import Filters, Headline
 from actions.registry import detectors
 from app.services import words
 from app.services.acting import desk_of
+from app.services.stock import steps_in_words
 from data.store import Store
 
 
@@ -122,7 +123,7 @@ def detail(store: Store, case_id: int, listed: Row | None = None) -> Detail:
         order=case["order_id"] or "",
         sku=case["sku"] or "",
         facing=[(field, said(ours.get(field)), said(remote.get(field))) for field in fields],
-        evidence=[(name.replace("_", " "), said(value)) for name, value in (case["evidence"] or {}).items()],
+        evidence=_evidence(case["evidence"] or {}, case["currency"]),
         history=[(e["at"], e["by"], e["what"].replace("_", " "), _brief(e["detail"])) for e in case["history"]],
         lines=[(x["line"], x["exposed_minor"], x["expected_loss_minor"]) for x in case["lines"]],
         members=list(case["members"] or ()),
@@ -131,21 +132,30 @@ def detail(store: Store, case_id: int, listed: Row | None = None) -> Detail:
     )
 
 
+def _evidence(evidence: Mapping[str, Any], currency: str) -> list[tuple[str, str]]:
+    """Write the proof line by line; arithmetic that came as steps stands at the end, as a sum does."""
+    plain = [(name.replace("_", " "), said(value)) for name, value in evidence.items() if name != "arithmetic"]
+    return [*plain, *steps_in_words(evidence.get("arithmetic"), currency)]
+
+
 def said(value: object) -> str:
     """Write a stored value for people; what is not known is a dash."""
-    if value is None:
-        return words.NOTHING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:,.2f}".rstrip("0").rstrip(".")
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {said(inner)}" for key, inner in value.items()) or words.NOTHING
-    if isinstance(value, list | tuple):
-        return ", ".join(said(inner) for inner in value) or words.NOTHING
-    return _time(str(value))
+    match value:
+        case None:
+            text = ""
+        case bool():
+            text = "yes" if value else "no"
+        case float():
+            text = f"{value:,.2f}".rstrip("0").rstrip(".")
+        case int():
+            text = f"{value:,}"
+        case Mapping():
+            text = ", ".join(f"{key} {said(inner)}" for key, inner in value.items())
+        case list() | tuple():
+            text = ", ".join(said(inner) for inner in value)
+        case _:
+            text = _time(str(value))
+    return text or words.NOTHING
 
 
 def _time(text: str) -> str:

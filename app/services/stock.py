@@ -1,4 +1,4 @@
-"""What the stock screen asks for: every item and location by what its stockout would cost, and one of them in detail."""
+"""What the stock screen asks for: items and locations by what their stockout would cost, and one of them in detail."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def item(store: Store, now: datetime, sku: str, location: str, *, slip_days: int
         low=low,
         high=high,
         receipts=receipts,
-        steps=_steps(row),
+        steps=steps_in_words(row["arithmetic"], row["currency"] or ""),
         elsewhere=list(others.select("location", "on_hand", "available").iter_rows()),
     )
 
@@ -143,10 +143,11 @@ def _path(
     return middle, low, high
 
 
-def _steps(row: dict[str, Any]) -> list[tuple[str, str]]:
-    if not row["arithmetic"]:
+def steps_in_words(arithmetic: str | None, currency: str) -> list[tuple[str, str]]:
+    """Write a suggestion's arithmetic, a JSON list of [label, value, unit], line by line."""
+    if not arithmetic:
         return []
-    return [(label, _step(value, unit, row["currency"] or "")) for label, value, unit in json.loads(row["arithmetic"])]
+    return [(label, _step(value, unit, currency)) for label, value, unit in json.loads(arithmetic)]
 
 
 def _step(value: float | str, unit: str, currency: str) -> str:

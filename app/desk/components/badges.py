@@ -43,6 +43,12 @@ def freshness_badge(fresh: Freshness, now: datetime) -> str:
     return badge(fresh.sentence, FRESHNESS_TONE[fresh.state])
 
 
+def outcome(done: bool, text: str) -> str:
+    """Say what became of a request."""
+    mark = badge("done", "good") if done else badge("not done", "warn")
+    return f'<div class="fw-note">{mark} {esc(text)}</div>'
+
+
 def figure_badge(state: str, reason: str = "") -> str:
     """Say why a figure is no plain value."""
     return badge(state.replace("_", " "), FIGURE_TONE.get(state, ""), title=reason)

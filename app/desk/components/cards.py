@@ -34,8 +34,9 @@ def _card(tile: Tile) -> str:
     move = f'<b class="{esc(tile.tone)}">{esc(tile.delta)}</b> ' if tile.delta else ""
     told = tile.against if tile.text else tile.reason
     note = f" · {esc(tile.note)}" if tile.note else ""
+    label = f'<span title="{esc(tile.label)}">{esc(tile.label)}</span>{mark}'
     return (
-        f'<div class="fw-kpi"><div class="label"><span title="{esc(tile.label)}">{esc(tile.label)}</span>{mark}</div>{value}'
+        f'<div class="fw-kpi"><div class="label">{label}</div>{value}'
         f'<div class="delta">{move}{esc(told)}{note}</div>{_shape(tile)}</div>'
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.desk.components.badges import badge
 from app.desk.components.tables import Column, table
-from app.desk.components.text import esc
+from app.desk.components.text import esc, heading
 from app.services import words
 from app.services.queue import Detail, said
 
@@ -65,7 +65,8 @@ def _stake(name: str, amount: str) -> str:
 
 def receipt(lines: Sequence[tuple[str, str]]) -> str:
     """Write arithmetic as a receipt."""
-    return f'<div class="fw-receipt">{"".join(f"<div><span>{esc(a)}</span><span>{esc(b)}</span></div>" for a, b in lines)}</div>'
+    rows = "".join(f"<div><span>{esc(name)}</span><span>{esc(value)}</span></div>" for name, value in lines)
+    return f'<div class="fw-receipt">{rows}</div>'
 
 
 def history(rows: Sequence[tuple[datetime, str, str, str]]) -> str:
@@ -86,9 +87,7 @@ def plan_card(plan: Mapping[str, Any]) -> str:
         for c in plan.get("changes") or ()
     ]
     tone = "info" if plan.get("direction") == "protective" else "warn"
-    parts = [
-        f'<div class="fw-title"><span>{esc(plan.get("words", ""))}</span>{badge(str(plan.get("direction", "")), tone)}</div>'
-    ]
+    parts = [heading(plan.get("words", ""), aside=badge(str(plan.get("direction", "")), tone))]
     if changes:
         parts.append(
             table([Column("Where"), Column("Field"), Column("Before", "number"), Column("After", "number")], changes)

@@ -67,9 +67,15 @@ def line(
             line={"color": colours.muted, "width": 1, "dash": "dash"},
             annotation={"text": goal[1], "font": {"size": 11, "color": colours.muted}, "xanchor": "right"},
         )
-    figure.update_yaxes(tickformat=".0%" if percent else "~s", nticks=4)
+    figure.update_yaxes(tickformat=_ticks(points) if percent else "~s", nticks=4)
     figure.update_xaxes(nticks=5)
     return figure
+
+
+def _ticks(points: Sequence[Point]) -> str:
+    """Give percentages a decimal where whole ones would repeat themselves."""
+    known = [p.value for p in points if p.value is not None]
+    return ".0%" if max(known, default=1.0) - min(known, default=0.0) > 0.05 else ".1%"
 
 
 def bars(points: Sequence[Point], colours: Palette, *, height: int = 168, colour: str | None = None) -> go.Figure:
@@ -207,7 +213,7 @@ def fan(
     receipts: Sequence[tuple[date, float]] = (),
     height: int = 260,
 ) -> go.Figure:
-    """Draw a projected stock with its band; receipts are marked where they arrive, the zero line is where it runs out."""
+    """Draw a projected stock with its band; receipts stand where they arrive, the zero line is where it runs out."""
     figure = _figure(colours, height)
     figure.add_scatter(x=list(days), y=list(high), mode="lines", line={"width": 0}, hoverinfo="skip")
     figure.add_scatter(
@@ -226,11 +232,11 @@ def fan(
         line={"color": colours.blue, "width": 2, "shape": "hv"},
         hovertemplate="%{x|%-d %b}: %{y:,.0f} units expected<extra></extra>",
     )
-    for at, units in receipts:
+    for number, (at, units) in enumerate(receipts):
         figure.add_vline(x=at.isoformat(), line={"color": colours.green, "width": 1.5, "dash": "dot"})
         figure.add_annotation(
-            x=at.isoformat(), y=1, yref="paper", text=f"+{units:,.0f}", showarrow=False, xanchor="left", xshift=4,
-            font={"size": 12, "color": colours.good},
+            x=at.isoformat(), y=1 - 0.1 * (number % 3), yref="paper", text=f"+{units:,.0f}", showarrow=False,
+            xanchor="left", xshift=4, font={"size": 12, "color": colours.good},
         )  # fmt: skip
     figure.add_hline(y=0, line={"color": colours.vermillion, "width": 1})
     figure.update_yaxes(nticks=5)

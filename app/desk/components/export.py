@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from app.desk.components.tables import content_key
-from app.desk.components.text import esc, put
+from app.desk.components.text import heading, put
 from app.services import words
 from app.services.export import to_csv
 
@@ -17,7 +17,7 @@ def grid(frame: pl.DataFrame, *, name: str, whole: int | None = None, height: in
     total = frame.height if whole is None else whole
     told = words.plural(total, "row") if total <= frame.height else f"{frame.height:,} of {total:,} rows"
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        put(f'<div class="fw-title"><span>{esc(told)}</span></div>')
+        put(heading(told))
         export(shown, name)
     if shown.is_empty():
         put('<div class="fw-empty">No row. Widen the period or remove a filter.</div>')

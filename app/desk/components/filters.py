@@ -68,7 +68,7 @@ def choose(
     _take_from_address(key, options, default, everywhere=everywhere)
     name = key.capitalize()
     if shape == "list":
-        found = st.selectbox(
+        found: str | None = st.selectbox(
             name, options, format_func=label, key=widget, label_visibility="collapsed", width=width,
             on_change=_to_address, args=(key, default),
         )  # fmt: skip

@@ -25,3 +25,14 @@ def plain(value: object) -> str:
 def put(markup: str) -> None:
     """Show our own markup; every value in it went through `esc`."""
     st.html(markup)
+
+
+def heading(title: object, small: object = "", *, aside: str = "") -> str:
+    """Write the title of a card with what it needs said beside it; `aside` is markup of ours."""
+    said = f" <small>{esc(small)}</small>" if small else ""
+    return f'<div class="fw-title"><span>{esc(title)}{said}</span>{aside}</div>'
+
+
+def note(text: object) -> str:
+    """Write a quiet paragraph."""
+    return f'<p class="fw-note">{esc(text)}</p>'

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import streamlit as st
 
 from app.desk.components.badges import FRESHNESS_TONE, badge
 from app.desk.components.tables import Column, table
-from app.desk.components.text import esc, put
-from app.desk.context import Visit
+from app.desk.components.text import esc, heading, put
+from app.desk.context import Visit, kept
 from app.desk.shell import empty, page
 from app.services import words
 from app.services.health import BINS, MINUTES, Health, health, letters
@@ -16,7 +18,7 @@ from app.services.health import BINS, MINUTES, Health, health, letters
 def show(visit: Visit) -> None:
     """Draw the screen."""
     with page(visit, "Data health", "who speaks, what was counted, what is not known"):
-        found = health(visit.store, visit.now)
+        found = kept(visit, "health", lambda: health(visit.store, visit.now))
         if not found.streams:
             empty(
                 "Nothing was brought in yet",
@@ -32,7 +34,7 @@ def show(visit: Visit) -> None:
             put(_streams(found, visit))
         if any(s.dead_letters for s in found.streams):
             with st.container(key="card-letters"):
-                put('<div class="fw-title">Dead letters<small>records that could not be understood</small></div>')
+                put(heading("Dead letters", "records that could not be understood"))
                 _letters(visit)
 
 
@@ -43,12 +45,20 @@ def _sources(found: Health) -> str:
             badge(f.state, FRESHNESS_TONE[f.state]),
             _strip(f.name, found.beats.get(f.name, [0] * BINS), f.state),
             esc(f.sentence),
+            esc(_lag(found, f.name)),
         )
         for f in found.sources
     ]
-    title = f'<div class="fw-title">Sources<small>news in the last 24 hours, {MINUTES} minutes a bar</small></div>'
+    title = heading("Sources", f"news in the last 24 hours, {MINUTES} minutes a bar")
     return title + table(
-        [Column("Source", "html"), Column("State", "html"), Column("Heartbeat", "html"), Column("Says", "html")], rows
+        [
+            Column("Source", "html"),
+            Column("State", "html"),
+            Column("Heartbeat", "html"),
+            Column("Says", "html"),
+            Column("Lag p50, p95", "html"),
+        ],
+        rows,
     )
 
 
@@ -69,7 +79,7 @@ def _beat(number: int, typical: int, *, gap: bool) -> str:
 
 
 def _unknowns(found: Health) -> str:
-    title = '<div class="fw-title">What we do not know right now</div>'
+    title = heading("What we do not know right now")
     if not found.unknowns:
         return title + (
             '<p class="fw-note">Nothing is missing: every source speaks, every record was understood, '
@@ -101,7 +111,7 @@ def _streams(found: Health, visit: Visit) -> str:
     ]  # fmt: skip
     total = ["All", "", "", "", "", *(words.count(sum(getattr(s, name) for s in found.streams)) for name in _COUNTS)]
     verdict = badge("adds up in every stream", "good") if found.balanced else badge("does not add up", "bad")
-    title = f'<div class="fw-title"><span>Every record has one outcome</span>{verdict}</div>'
+    title = heading("Every record has one outcome", aside=verdict)
     return title + table(columns, rows, total=total)
 
 
@@ -116,3 +126,9 @@ def _letters(visit: Visit) -> None:
                 f"{esc(letter.place or 'no place')} · received {esc(words.instant(letter.received_at))} UTC</div>"
             )
             st.code(letter.body, language=None, wrap_lines=True)
+
+
+def _lag(found: Health, name: str) -> str:
+    if name not in found.lags:
+        return words.NOTHING
+    return ", ".join(words.span(timedelta(seconds=seconds)) for seconds in found.lags[name])

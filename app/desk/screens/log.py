@@ -7,12 +7,12 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app.desk.components.badges import badge
+from app.desk.components.badges import badge, outcome
 from app.desk.components.cases import plan_card, request_text, way
 from app.desk.components.export import grid
 from app.desk.components.filters import choose, place
 from app.desk.components.tables import content_key
-from app.desk.components.text import esc, put
+from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit
 from app.desk.shell import empty, link, page
 from app.services import acting, words
@@ -54,7 +54,7 @@ def _chain(visit: Visit) -> None:
 
 
 def _actions(found: list[dict[str, Any]]) -> dict[str, Any]:
-    put(f'<div class="fw-title"><span>{esc(words.plural(len(found), "action"))}</span></div>')
+    put(heading(words.plural(len(found), "action")))
     event: Any = st.dataframe(
         {
             "Action": [a["id"] for a in found],
@@ -86,8 +86,9 @@ def _actions(found: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _receipt(visit: Visit, action: dict[str, Any]) -> None:
     put(
-        f'<div class="fw-title"><span>Action {action["id"]} <small>{esc(action["system"])} · {esc(action["target"])}</small></span></div>'
-        f"{plan_card(action['plan'] or {})}{way(action)}"
+        heading(f"Action {action['id']}", f"{action['system']} · {action['target']}")
+        + plan_card(action["plan"] or {})
+        + way(action)
     )
     with st.expander("Exact request and idempotency key"):
         st.code(
@@ -100,9 +101,7 @@ def _receipt(visit: Visit, action: dict[str, Any]) -> None:
         if action["status"] == "planned":
             st.button("Approve and send", key="approve", type="primary", on_click=_approve, args=(visit, action["id"]))
     for good, text in st.session_state.pop("log-said", []):
-        put(
-            f'<div class="fw-note">{badge("done" if good else "not done", "good" if good else "warn")} {esc(text)}</div>'
-        )
+        put(outcome(good, text))
 
 
 def _undo(visit: Visit, action: int) -> None:
@@ -126,7 +125,7 @@ def _audit(visit: Visit) -> None:
     with middle:
         what = place("what", sorted({e.what for e in every}), "What: all")
     with right:
-        put('<div class="fw-title"><span>Every step <small>never changed, only added to</small></span></div>')
+        put(heading("Every step", "never changed, only added to"))
     grid(_frame([e for e in every if who in (None, e.by) and what in (None, e.what)]), name="audit", height=400)
 
 

@@ -8,7 +8,7 @@ from app.desk.components import charts
 from app.desk.components.badges import badge
 from app.desk.components.filters import filters
 from app.desk.components.tables import Column, table
-from app.desk.components.text import esc, put
+from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, asked, colours, kept, locations
 from app.desk.shell import empty, link, page
 from app.services import words
@@ -31,15 +31,10 @@ def show(visit: Visit) -> None:
         with st.container(key="card-margin-sentence", gap="xsmall"):
             put(f'<div class="fw-sentence">{esc(found.sentence)}</div><div class="fw-strip">{_coverage(found)}</div>')
         with st.container(key="card-bridge"):
-            put(
-                f'<div class="fw-title"><span>From gross sales to contribution <small>{esc(found.currency)}, last '
-                f"{chosen.days} days, all channels</small></span></div>"
-            )
+            put(heading("From gross sales to contribution", f"{found.currency}, last {chosen.days} days, all channels"))
             _bridge(found)
         with st.container(key="card-channels"):
-            put(
-                f'<div class="fw-title"><span>By channel <small>{esc(found.currency)}</small></span></div>{_table(found)}'
-            )
+            put(heading("By channel", found.currency) + _table(found))
             with st.container(horizontal=True, gap="small"):
                 for name, label in (
                     ("net_sales", "Rows of net sales"),
@@ -66,7 +61,7 @@ def _bridge(found: Margin) -> None:
 
 
 def _table(found: Margin) -> str:
-    money = [(name, label) for name, label, _ in PARTS if name not in found.not_armed]
+    money = [(name, label) for name, label, _ in PARTS if _says_something(found, name)]
     columns = [
         Column("Channel"), *(Column(label, "number") for _, label in money),
         Column("CM1 %", "number"), Column("CM2 %", "number"), Column("Moved", "html"), Column("Not costed", "number"),
@@ -76,6 +71,11 @@ def _table(found: Margin) -> str:
         [_row(found, channel, money) for channel in found.channels],
         total=_row(found, ALL, money),
     )
+
+
+def _says_something(found: Margin, name: str) -> bool:
+    """Tell whether a component is known and is not nothing in every channel."""
+    return any((figure := found.cells.get((c, name))) is not None and figure.value for c in (*found.channels, ALL))
 
 
 def _row(found: Margin, channel: str, money: list[tuple[str, str]]) -> list[object]:

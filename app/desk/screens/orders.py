@@ -11,7 +11,7 @@ from app.desk.components.export import export
 from app.desk.components.filters import Chosen, choose, place
 from app.desk.components.stages import aging_chart
 from app.desk.components.tables import content_key
-from app.desk.components.text import esc, plain, put
+from app.desk.components.text import esc, heading, plain, put
 from app.desk.components.timeline import comparison, timeline
 from app.desk.context import Visit, asked, channels, kept, locations
 from app.desk.shell import empty, go, link, page
@@ -50,9 +50,7 @@ def _open(visit: Visit, chosen: Chosen) -> None:
         empty("Open orders are not armed", every.reason)
         return
     with st.container(key="card-ageing"):
-        put(
-            '<div class="fw-title"><span>Open orders by age and stage <small>now; services left out</small></span></div>'
-        )
+        put(heading("Open orders by age and stage", "now; services left out"))
         aging_chart(kept(visit, ("aging", chosen), lambda: aging(asked(visit, chosen))), key="orders-aging", height=208)
     with st.container(key="card-open"):
         only, age = _kinds(every)
@@ -74,7 +72,7 @@ def _grid(found: Open) -> None:
     currency = next(iter(found.frame["currency"].unique().to_list()), "") if found.frame.height else ""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         told = f"{words.plural(found.frame.height, 'order')}, click one to read its story"
-        put(f'<div class="fw-title"><span>{esc(told)}</span></div>')
+        put(heading(told))
         export(found.frame, "open-orders")
     if found.frame.is_empty():
         put('<div class="fw-empty"><b>None</b>No open order is like this. Choose another age or all.</div>')
@@ -121,15 +119,15 @@ def _found(visit: Visit, wanted: str) -> None:
         link("orders", "All open orders")
     left, right = st.columns([3, 2], gap="small")
     with left, st.container(key="card-timeline"):
-        put('<div class="fw-title">Timeline<small>business time, UTC; below it when we heard</small></div>')
+        put(heading("Timeline", "business time, UTC; below it when we heard"))
         put(timeline(told.moments))
     with right:
         if told.compared:
             with st.container(key="card-compare"):
-                put(f'<div class="fw-title">Who says what</div>{comparison(told.compared)}')
+                put(heading("Who says what") + comparison(told.compared))
         if told.answer:
             with st.container(key="card-answer"):
-                put('<div class="fw-title">Answer for the customer<small>copy with the button</small></div>')
+                put(heading("Answer for the customer", "copy with the button"))
                 st.code(told.answer, language=None, wrap_lines=True)
 
 

@@ -12,7 +12,7 @@ from app.desk.components.cards import Rows, row_of_cards
 from app.desk.components.charts import Point
 from app.desk.components.filters import Chosen, filters
 from app.desk.components.stages import aging_chart
-from app.desk.components.text import esc, put
+from app.desk.components.text import esc, heading, note, put
 from app.desk.context import Visit, asked, channels, colours, kept
 from app.desk.shell import empty, go, link, page
 from app.services import overview, words
@@ -61,7 +61,7 @@ def _sentence(tiles: Sequence[Tile], chosen: Chosen, risk: Risk) -> str:
     parts = overview.sentence(tiles, chosen.days, risk)
     text = "".join(f"<b>{esc(part)}</b>" if strong else esc(part) for part, strong in parts)
     shown = text or "Nothing can be said yet."
-    return f'<div class="fw-title">In one sentence</div><div class="fw-sentence">{shown}</div>'
+    return f'{heading("In one sentence")}<div class="fw-sentence">{shown}</div>'
 
 
 def _changes(visit: Visit, chosen: Chosen) -> str:
@@ -78,17 +78,15 @@ def _changes(visit: Visit, chosen: Chosen) -> str:
 
 
 def _todos(todos: Sequence[Todo]) -> None:
-    put('<div class="fw-title"><span>To do today <small>what saves most comes first</small></span></div>')
+    put(heading("To do today", "what saves most comes first"))
     if not todos:
         put('<p class="fw-note">Nothing: no case waits, nothing is late, nothing that sells runs out.</p>')
     for number, todo in enumerate(todos):
         left, right = st.columns([5, 2], vertical_alignment="center", gap="small")
         amount = words.money_compact(todo.money_minor, todo.currency)
         with left:
-            put(
-                f'<div class="fw-todo"><div class="money">{esc(amount)}</div><div><div class="what">{esc(todo.what)}</div>'
-                f'<div class="why">{esc(todo.why)}</div></div></div>'
-            )
+            told = f'<div class="what">{esc(todo.what)}</div><div class="why">{esc(todo.why)}</div>'
+            put(f'<div class="fw-todo"><div class="money">{esc(amount)}</div><div>{told}</div></div>')
         with right, st.container(key=f"todo-{number}", horizontal_alignment="right"):
             if st.button(todo.button, key=f"do-{number}", width="stretch"):
                 go(todo.screen, **todo.query)
@@ -114,7 +112,7 @@ def _charts(visit: Visit, chosen: Chosen, risk: Risk) -> None:
 def _card(name: str, title: str, small: str, screen: str, **query: str) -> Iterator[None]:
     with st.container(key=f"card-chart-{name}", height="stretch", gap="xxsmall"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            put(f'<div class="fw-title"><span>{esc(title)} <small>{esc(small)}</small></span></div>')
+            put(heading(title, small))
             link(screen, "Open", **query)
         yield
 
@@ -140,9 +138,7 @@ def _fill(visit: Visit, chosen: Chosen) -> None:
     found = kept(visit, ("fill", chosen), lambda: overview.fill_trend(asked(visit, chosen)))
     points = [Point(day, f.value, f"{day:%-d %b}: {words.percent(f.value)}") for day, f in found]
     if not any(p.value is not None for p in points):
-        put(
-            f'<p class="fw-note">{esc("; ".join(found[0][1].reasons) if found else "No promise fell due in these days.")}</p>'
-        )
+        put(note("; ".join(found[0][1].reasons) if found else "No promise fell due in these days."))
         return
     alt = f"On-time fill rate of units by day, last {words.percent(points[-1].value)}"
     charts.draw(charts.line(points, colours(), height=HEIGHT, percent=True), alt=alt, key="chart-fill")
@@ -156,7 +152,8 @@ def _risk(risk: Risk) -> None:
         Point(f"{day:%-d %b}", minor / 100, f"{day:%-d %b}: {words.money(minor, risk.currency)}")
         for day, minor in risk.by_day
     ]
-    alt = f"Expected lost margin by the day stock runs out, {words.money(sum(m for _, m in risk.by_day), risk.currency)} in all"
+    whole = words.money(sum(minor for _, minor in risk.by_day), risk.currency)
+    alt = f"Expected lost margin by the day stock runs out, {whole} in all"
     figure = charts.bars(points, colours(), height=HEIGHT, colour=colours().vermillion)
     charts.draw(figure, alt=alt, key="chart-risk")
 

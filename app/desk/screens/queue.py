@@ -7,11 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from app.desk.components.badges import badge
+from app.desk.components.badges import badge, outcome
 from app.desk.components.cases import facing, history, money_line, plan_card, receipt, request_text, way
 from app.desk.components.filters import choose
 from app.desk.components.tables import content_key
-from app.desk.components.text import esc, plain, put
+from app.desk.components.text import esc, heading, plain, put
 from app.desk.context import Visit
 from app.desk.shell import empty, link, page
 from app.services import acting, words
@@ -85,9 +85,7 @@ def _news(visit: Visit, kind: str | None) -> None:
     told = [f"{n} {name}" for n, name in ((fresh, "new"), (gone, "gone"), (changed, "changed")) if n]
     left, right = st.columns([3, 2], vertical_alignment="center")
     with left:
-        put(
-            f'<div class="fw-title"><span>{words.plural(len(seen), "case")} <small>as you opened them</small></span></div>'
-        )
+        put(heading(words.plural(len(seen), "case"), "as you opened them"))
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         label = f"{', '.join(told)}: refresh" if told else "Up to date"
         if st.button(label, key="refresh", disabled=not told, on_click=refresh):
@@ -116,8 +114,8 @@ def _grid(visit: Visit, rows: Sequence[Row]) -> tuple[list[Row], Row]:
             "Lost by shift end": st.column_config.NumberColumn(
                 f"{currency} now", format="%.2f", width=76, help="Lost by the end of this shift if nobody acts"
             ),
-            "Case": st.column_config.TextColumn(width=286),
-            "Kind": st.column_config.TextColumn(width=98),
+            "Case": st.column_config.TextColumn(width=270),
+            "Kind": st.column_config.TextColumn(width=116),
             "Age": st.column_config.TextColumn(width=62),
             "Exposed": st.column_config.NumberColumn(f"{currency} exposed", format="%.2f", width=88),
             "Status": st.column_config.TextColumn(width=72),
@@ -160,9 +158,7 @@ def _bar(visit: Visit, chosen: Sequence[Row]) -> None:
 
 def _results() -> None:
     for done, text in st.session_state.pop("queue-said", []):
-        put(
-            f'<div class="fw-note">{badge("done" if done else "not done", "good" if done else "warn")} {esc(text)}</div>'
-        )
+        put(outcome(done, text))
 
 
 def _say(results: Sequence[tuple[bool, str]]) -> None:
@@ -253,7 +249,7 @@ def _discard(visit: Visit, action: int) -> None:
 
 def _proof(found: Detail) -> None:
     with st.container(key="card-proof"):
-        put(f'<div class="fw-title">Proof<small>the rows and the arithmetic</small></div>{receipt(found.evidence)}')
+        put(heading("Proof", "the rows and the arithmetic") + receipt(found.evidence))
         with st.container(horizontal=True, gap="small"):
             if found.order:
                 link("orders", "Open the order", id=found.order)
@@ -269,5 +265,5 @@ def _nothing(now: Board) -> None:
     else:
         empty(
             "Nothing waits for you",
-            "Every armed detector looked and found nothing that a person must decide. New cases appear here by themselves.",
+            "Every armed detector looked and found nothing to decide. New cases appear here by themselves.",
         )

@@ -7,7 +7,7 @@ import streamlit as st
 from app.desk.components.badges import figure_badge
 from app.desk.components.export import grid
 from app.desk.components.filters import choose, filters
-from app.desk.components.text import esc, put
+from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, asked, channels, kept, locations
 from app.desk.shell import page
 from app.services import words
@@ -26,13 +26,13 @@ def show(visit: Visit) -> None:
         with left, st.container(key="card-figure", height="stretch"):
             put(_figure(made))
         with right, st.container(key="card-definition", height="stretch"):
-            put(f'<div class="fw-title">What it means<small>{esc(made.metric.name)}</small></div>{_definition(made)}')
+            put(heading("What it means", made.metric.name) + _definition(made))
         with st.container(key="card-rows"):
             grid(made.frame, name=metric, whole=made.whole)
 
 
 def _figure(made: Made) -> str:
-    parts = [f'<div class="fw-title">{esc(made.metric.label)}</div>']
+    parts = [heading(made.metric.label)]
     for figure, text in zip(made.figures, made.texts, strict=True):
         mark = figure_badge(figure.state, "; ".join(figure.reasons)) if figure.state != "value" else ""
         sums = f"{words.count(figure.numerator)} ÷ {words.count(figure.denominator)}"

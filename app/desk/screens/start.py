@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.desk.components.badges import badge
 from app.desk.components.tables import Column, table
-from app.desk.components.text import esc, put
+from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, kept
 from app.desk.shell import link, page
 from app.services import words
@@ -30,9 +30,7 @@ def show(visit: Visit) -> None:
 
 
 def _bring(found: Ready) -> None:
-    put(
-        '<div class="fw-title"><span>Bring in data <small>files stay where they are; a mapping says what is in them</small></span></div>'
-    )
+    put(heading("Bring in data", "files stay where they are; a mapping says what is in them"))
     st.code(f"{COMMAND} --dry-run\n{COMMAND}", language=None)
     put(
         '<p class="fw-note">The dry run shows the first bad rows with their line numbers and stores nothing. '
@@ -46,10 +44,10 @@ def _bring(found: Ready) -> None:
 def _answers(found: Ready) -> None:
     count = len(found.answerable)
     mark = badge(words.plural(count, "figure"), "good" if count else "")
-    put(f'<div class="fw-title"><span>Answerable now</span>{mark}</div>')
+    put(heading("Answerable now", aside=mark))
     if not count:
         put(
-            '<p class="fw-note">Nothing yet. Orders come first: they answer sales and orders; with ship dates, fill rates; '
+            '<p class="fw-note">Nothing yet. Orders come first: they answer sales; with ship dates, fill rates; '
             "with costs, margins; with stock and purchase orders, what will run out.</p>"
         )
         return
@@ -68,5 +66,6 @@ def _unlocks(found: Ready) -> str:
         Column("Unlocks", "number"),
         Column("Figures", "html"),
     ]
-    title = f'<div class="fw-title"><span>Not armed: what one more file unlocks</span>{badge(words.plural(len(rows), "kind") + " missing")}</div>'
+    missing = badge(f"{words.plural(len(rows), 'kind')} missing")
+    title = heading("Not armed: what one more file unlocks", aside=missing)
     return title + table(columns, rows)

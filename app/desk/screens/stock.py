@@ -13,7 +13,7 @@ from app.desk.components.cases import receipt
 from app.desk.components.export import export, readable
 from app.desk.components.filters import choose, place
 from app.desk.components.tables import content_key
-from app.desk.components.text import esc, put
+from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, colours, kept, locations
 from app.desk.shell import empty, link, page
 from app.services import words
@@ -59,7 +59,7 @@ def _grid(found: Shelf, only: str) -> dict[str, Any] | None:
     lost = words.money_compact(found.lost_minor, found.currency)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         told = f"{words.plural(found.frame.height, 'row')}, {lost} of margin expected to be lost"
-        put(f'<div class="fw-title"><span>{esc(told)}</span></div>')
+        put(heading(told))
         export(readable(found.frame.drop("arithmetic")), f"stock-{only}")
     if found.frame.is_empty():
         put(f'<div class="fw-empty"><b>None</b>{esc(_EMPTY[only])}</div>')
@@ -71,7 +71,7 @@ def _grid(found: Shelf, only: str) -> dict[str, Any] | None:
         on_select="rerun",
         selection_mode="single-cell",
         hide_index=True,
-        height=560,
+        height=min(560, 38 + 35 * rows.height),
         column_config=_columns(found.currency),
         alt="Items by expected lost margin",
     )
@@ -152,7 +152,7 @@ def _detail(visit: Visit, sku: str, location: str) -> None:
                 put('<p class="fw-note">It is out, and nothing is on its way.</p>')
     with st.container(key="card-why", gap="xsmall"):
         units = found.row["suggested_units"] or 0
-        put(f'<div class="fw-title"><span>Why {units:,}?</span>{_suggestion(found)}</div>')
+        put(heading(f"Why {units:,}?", aside=_suggestion(found)))
         put(
             receipt(found.steps)
             if found.steps
@@ -177,7 +177,8 @@ def _head(found: Item) -> str:
     ]
     shown = "".join(f"<span>{esc(name)} <b>{esc(value)}</b></span>" for name, value in facts)
     name = f'<span class="fw-sub">{esc(row.get("name") or "")}</span>'
-    return f'<div class="fw-head"><h2>{esc(row["sku"])} at {esc(row["location"])}</h2>{name}{state}</div><div class="fw-strip">{shown}</div>'
+    title = f"<h2>{esc(row['sku'])} at {esc(row['location'])}</h2>"
+    return f'<div class="fw-head">{title}{name}{state}</div><div class="fw-strip">{shown}</div>'
 
 
 def _suggestion(found: Item) -> str:
