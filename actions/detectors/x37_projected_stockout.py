@@ -13,14 +13,14 @@ from typing import Any
 import polars as pl
 
 from actions.findings import Detector, Finding, Money, frame
-from actions.view import View
+from actions.view import View, unit_margins
 
 
 @dataclass(frozen=True)
 class Parameters:
     """How probable a stockout must be."""
 
-    probability: float = 0.6
+    probability: float = 0.8
 
 
 def find(view: View, p: Parameters) -> pl.DataFrame:
@@ -28,7 +28,8 @@ def find(view: View, p: Parameters) -> pl.DataFrame:
     if view.projection is None:
         return frame([])
     likely = view.projection.filter(pl.col("p_stockout") >= p.probability / 2).sort("sku", "location")
-    return frame([_finding(row, view.now, p) for row in likely.iter_rows(named=True)])
+    priced = likely.join(unit_margins(view).select("sku", "list_price"), on="sku", how="left", maintain_order="left")
+    return frame([_finding(row, view.now, p) for row in priced.iter_rows(named=True)])
 
 
 _ACTIONS = {"order": "create_purchase_draft", "transfer": "create_transfer_draft"}
@@ -36,10 +37,9 @@ _ACTIONS = {"order": "create_purchase_draft", "transfer": "create_transfer_draft
 
 def _finding(row: dict[str, Any], now: datetime, p: Parameters) -> Finding:
     sku, location, probability = row["sku"], row["location"], float(row["p_stockout"])
-    lost, units = row["expected_lost_margin_minor"] or 0, row["expected_lost_units"] or 0.0
-    margin = row.get("unit_margin_minor") or 0
-    cost = row.get("unit_cost_minor") or 0
-    when = row["stockout_on"]
+    lost = max(row["expected_lost_margin_minor"] or 0, 0)  # what sells below its cost loses nothing by being out
+    units = row["expected_lost_units"] or 0.0
+    when, price = row["stockout_on"], row["list_price"] or 0
     hours = max((row["next_receipt_on"] - now.date()).days, 1) * 24 if row["next_receipt_on"] else 14 * 24
     return Finding(
         subject=f"{sku}@{location}",
@@ -62,7 +62,7 @@ def _finding(row: dict[str, Any], now: datetime, p: Parameters) -> Finding:
         money=[
             Money(
                 line=f"future:{location}:{sku}",
-                exposed_minor=round(units * (margin + cost)) or lost,
+                exposed_minor=round(units * price),
                 expected_loss_minor=lost,
             )
         ],

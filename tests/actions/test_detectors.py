@@ -246,10 +246,10 @@ def projected(probability: float, **more: object) -> View:
 
 
 def test_a_probable_stockout_opens_a_case_and_half_as_probable_a_one_keeps_it() -> None:
-    assert subjects("X37", projected(0.7)) == ["MUG@NORTH"]
+    assert subjects("X37", projected(0.85)) == ["MUG@NORTH"]
     assert subjects("X37", projected(0.5)) == []
     assert len(found("X37", projected(0.5), opening=False)) == 1
-    assert found("X37", projected(0.2), opening=False) == []
+    assert found("X37", projected(0.3), opening=False) == []
 
 
 def test_the_projections_own_suggestion_is_the_action() -> None:
