@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from actions.planning import Planned
     from actions.targets import Targets
     from actions.view import View
-    from ingest.adapter import Adapter
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -252,27 +251,13 @@ def _choices(given: list[str]) -> dict[str, int | str]:
 
 def _connected(desk: Desk) -> Targets:
     """Connect to the workspace's systems."""
-    from actions.targets import targets_of
+    from app.connect import connect
 
-    return targets_of(desk.store, _adapters(desk), desk.clock)
+    return connect(desk.store.facts.parent, os.environ).targets(desk.store, desk.clock)
 
 
 def _remotes(desk: Desk) -> tuple[Targets, View]:
-    """See the workspace's facts and its systems; one that is not connected is known as last heard of."""
-    from app.services import acting as service
+    """See the workspace's facts and its systems."""
+    from app.services.acting import view_of
 
-    view = service.view_of(desk.store, desk.clock())
-    return {**service.targets(desk.store), **_connected(desk)}, view
-
-
-def _adapters(desk: Desk) -> list[Adapter]:
-    """Open what `connections.toml` names, or the sandbox of the demo where its port is told."""
-    from app.demo import shop
-    from ingest.connections import open_adapter, read_connections
-
-    port = os.environ.get("FILLWELL_SANDBOX_PORT")
-    if desk.store.workspace == "demo" and port:
-        secrets = dict(shop.secrets())
-        return [open_adapter(c, secrets) for c in shop.connections(f"http://127.0.0.1:{port}")]
-    found = read_connections(desk.store.facts.parent / "connections.toml")
-    return [open_adapter(c, os.environ) for c in found]
+    return _connected(desk), view_of(desk.store, desk.clock())
