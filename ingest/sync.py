@@ -210,9 +210,9 @@ def compare(store: Store, adapter: Adapter, stream: str, *, clock: Clock, since:
                 listed[item.key] = item.version
                 if _newer(item, mine.get(item.key)):
                     differing[item.key] = item
-    with store.log.read() as conn:  # what came in by itself meanwhile is no drift
+    with store.log.read() as conn:
         now = newest_records(conn, source, differing)
-    differing = {k: i for k, i in differing.items() if k not in now or now[k][0] < i.version}
+    differing = {key: item for key, item in differing.items() if not _arrived(item, mine.get(key), now.get(key))}
     missing = tuple(sorted(key for key in differing if key not in mine or mine[key].gone))
     extra = () if since else tuple(sorted(k for k, h in mine.items() if not h.gone and k not in listed))
     return Drift(
@@ -250,6 +250,12 @@ def reconcile(
 
 def _newer(item: RawItem, known: Held | None) -> bool:
     return known is None or known.gone or known.version < item.version
+
+
+def _arrived(item: RawItem, known: Held | None, last: tuple[int, bytes] | None) -> bool:
+    """Tell whether an item came in by itself meanwhile, or lies among the dead letters: neither is drift."""
+    gone = known is not None and known.gone
+    return not gone and last is not None and last[0] >= item.version
 
 
 def _parsed(

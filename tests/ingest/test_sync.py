@@ -178,7 +178,8 @@ def test_a_sweep_asks_for_each_item_before_it_believes_that_it_is_gone(store: St
     assert sweep(store, shop, "orders", clock=remote.clock).gone == ()
 
 
-def test_what_is_gone_leaves_the_figures_and_comes_back_with_them(store: Store) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_is_gone_leaves_the_figures_and_comes_back_with_them(store: Store, version: int) -> None:
     remote = Remote(NOON)
     for key in ("a", "b"):
         remote.put("orders", an_order(key))
@@ -190,7 +191,7 @@ def test_what_is_gone_leaves_the_figures_and_comes_back_with_them(store: Store) 
     publish(store, now=NOON)
     assert _orders(store) == {"storefront/b"}
     remote.step()
-    remote.items["orders"]["a"] = {**an_order("a"), "version": 2, "updated_at": remote.now.isoformat()}
+    remote.items["orders"]["a"] = {**an_order("a"), "version": version, "updated_at": NOON.isoformat()}
     reconcile(store, shop, "orders", clock=remote.clock, report=lambda _drift: None)
     publish(store, now=NOON)
     assert _orders(store) == {"storefront/a", "storefront/b"}
