@@ -12,8 +12,9 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
+from data import canonical
 from data.errors import RecordInvalid
-from data.events import Event, finite
+from data.events import Event
 from data.money import to_minor
 
 Id = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -24,9 +25,6 @@ Version = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Time = Annotated[datetime, Meta(tz=True)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 Amount = Annotated[str, Meta(min_length=1, max_length=40)]  #: a decimal as text, in major units
-
-#: Beyond this an amount is a mistake, and a sum of them would leave 64 bits.
-LARGEST_AMOUNT = Decimal(10) ** 12
 
 T = TypeVar("T")
 Parser = Callable[[bytes], tuple[Event, ...]]
@@ -89,18 +87,18 @@ def maybe_utc(at: datetime | None) -> datetime | None:
 
 @lru_cache(maxsize=65_536)
 def decimal(text: str) -> Decimal:
-    """Read a finite amount in major units.
+    """Read an amount in major units in its one spelling; the log then has nothing to set right.
 
     Raises:
         RecordInvalid: it is no number, not finite or absurdly large.
     """
     try:
-        amount = finite(Decimal(text), "the amount")
+        amount = Decimal(text)
     except ArithmeticError as error:
-        raise RecordInvalid(f"{text!r} is no amount; a decimal such as 12.50 was expected") from error
-    if abs(amount) >= LARGEST_AMOUNT or (amount and amount.adjusted() < -12):
-        raise RecordInvalid(f"the amount {text!r} is out of range; less than {LARGEST_AMOUNT:,} was expected")
-    return amount
+        raise RecordInvalid(
+            f"{text!r} is no amount; a decimal such as 12.50 was expected", error_class="number"
+        ) from error
+    return canonical.decimal(amount, "the amount")
 
 
 @lru_cache(maxsize=65_536)

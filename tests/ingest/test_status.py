@@ -78,7 +78,7 @@ def test_what_goes_wrong_is_counted_by_its_class(store: Store) -> None:
     remote.answers = [httpx.Response(401)]
     pull_or_error(store, shop, "listings", clock=remote.clock)
     row = row_of(store, "storefront")
-    assert row["errors"] == {"auth": 1, "shape": 1, "value": 1}
+    assert row["errors"] == {"auth": 1, "number": 1, "shape": 1}
     assert row["last_success"] == NOON.isoformat()
 
 
