@@ -125,7 +125,8 @@ def page(visit: Visit, title: str, subtitle: str = "") -> Iterator[DeltaGenerato
         controls = st.container(horizontal=True, vertical_alignment="center", gap="small", key="controls")
         demo = badge("Demo: simulated where marked", "info") if visit.is_demo else ""
         put(f'<div class="fw-strip fw-right">{demo}{freshness_badge(fresh, visit.now)}</div>')
-    yield controls
+    with told():
+        yield controls
     _notices(visit)
 
 

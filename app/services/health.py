@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from actions.people import LOOPBACK
 from app.services import words
 from app.services.freshness import Freshness, known_until, read_streams, sources, state_of
 from app.services.margin import PARTS
 from app.services.workspace import newest
-from data.log.lookup import DeadLetter, dead_letters, heartbeat
+from data.errors import RequestError
+from data.log.dead_letters import dismiss, list_dead_letters
+from data.log.lookup import heartbeat
+from data.log.records import Stored
 from data.log.status import StreamStatus
 from data.store import Store
 from ingest.status import lags
@@ -68,10 +72,22 @@ def health(store: Store, now: datetime) -> Health:
     )
 
 
-def letters(store: Store) -> list[DeadLetter]:
-    """Read the newest dead letters."""
+def letters(store: Store) -> Sequence[Stored]:
+    """Read the dead letters that nobody has set aside."""
     with store.log.read() as conn:
-        return dead_letters(conn)
+        return list_dead_letters(conn)
+
+
+def set_aside(store: Store, record: int, why: str) -> None:
+    """Let nobody be asked about a dead letter again; it still counts as received.
+
+    Raises:
+        RequestError: no reason, or it is no dead letter.
+    """
+    if not why.strip():
+        raise RequestError("to set a record aside, say why: the next person reads it")
+    with store.log.write() as conn:
+        dismiss(conn, record, by=LOOPBACK, why=why)
 
 
 def _stream(s: StreamStatus, now: datetime) -> Stream:

@@ -1,4 +1,4 @@
-"""Looking into the log: any id, the events of entities with when they were received, heartbeats, dead letters."""
+"""Looking into the log: any id, the events of entities with when they were received, heartbeats."""
 
 from __future__ import annotations
 
@@ -21,24 +21,6 @@ class Heard:
     stated: Stated
     received_at: datetime
     record: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeadLetter:
-    """A record that could not be understood, with the reason."""
-
-    record: int
-    connection: str
-    stream: str
-    key: str
-    place: str | None
-    received_at: datetime
-    error_class: str
-    error: str
-    body: str  #: at most `BODY` characters of what was received
-
-
-BODY = 4_000
 
 
 def find(conn: sa.Connection, text: str, *, limit: int = 20) -> list[Entity]:
@@ -108,32 +90,6 @@ def heartbeat(conn: sa.Connection, *, now: datetime, bins: int, minutes: int) ->
     for connection, index, number in conn.execute(query):
         beats.setdefault(connection, [0] * bins)[min(int(index), bins - 1)] += number
     return beats
-
-
-def dead_letters(conn: sa.Connection, *, limit: int = 200) -> list[DeadLetter]:
-    """Give the newest dead letters."""
-    r, s = t.record.c, t.source.c
-    query = (
-        sa.select(r.id, s.connection, s.stream, r.key, r.place, r.received_at, r.error_class, r.error, r.body)
-        .select_from(t.record.join(t.source, s.id == r.source))
-        .where(r.outcome == "dead_letter")
-        .order_by(r.id.desc())
-        .limit(limit)
-    )
-    return [
-        DeadLetter(
-            record=row.id,
-            connection=row.connection,
-            stream=row.stream,
-            key=row.key,
-            place=row.place,
-            received_at=from_micros(row.received_at),
-            error_class=row.error_class or "unknown",
-            error=row.error or "",
-            body=bytes(row.body or b"")[:BODY].decode("utf-8", "replace"),
-        )
-        for row in conn.execute(query)
-    ]
 
 
 def last_heard(conn: sa.Connection, connection: str, stream: str, key: str) -> Event | None:

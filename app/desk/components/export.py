@@ -26,7 +26,7 @@ def grid(frame: pl.DataFrame, *, name: str, whole: int | None = None, height: in
         shown,
         key=content_key(f"grid-{name}", (frame.height, *frame.columns)),
         hide_index=True,
-        height=min(height, 36 + 35 * shown.height),
+        height=min(height, 38 + 35 * shown.height),
         alt=f"{told} of {name}",
     )
 

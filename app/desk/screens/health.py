@@ -6,13 +6,16 @@ from datetime import timedelta
 
 import streamlit as st
 
-from app.desk.components.badges import FRESHNESS_TONE, badge
+from app.desk.components.badges import FRESHNESS_TONE, badge, outcome
 from app.desk.components.tables import Column, table
-from app.desk.components.text import esc, heading, put
+from app.desk.components.text import esc, heading, note, plain, put
 from app.desk.context import Visit, kept
 from app.desk.shell import empty, page
 from app.services import words
-from app.services.health import BINS, MINUTES, Health, health, letters
+from app.services.health import BINS, MINUTES, Health, health, letters, set_aside
+from data.errors import FillwellError
+
+MOST, BODY = 50, 4_000  #: dead letters on the screen, characters of each
 
 
 def show(visit: Visit) -> None:
@@ -26,7 +29,7 @@ def show(visit: Visit) -> None:
             )
             return
         left, right = st.columns([3, 2], gap="small")
-        with left, st.container(key="card-sources"):
+        with left, st.container(key="card-sources", height="stretch"):
             put(_sources(found))
         with right, st.container(key="card-unknown", height="stretch"):
             put(_unknowns(found))
@@ -119,13 +122,29 @@ _COUNTS = ("received", "accepted", "duplicates", "conflicts", "dead_letters", "r
 
 
 def _letters(visit: Visit) -> None:
-    for letter in letters(visit.store)[:50]:
-        with st.expander(f"Record {letter.record}: {letter.connection} {letter.stream}"):
-            put(
-                f'<div class="fw-note"><b>{esc(letter.error_class)}</b>: {esc(letter.error)} · key {esc(letter.key)} · '
-                f"{esc(letter.place or 'no place')} · received {esc(words.instant(letter.received_at))} UTC</div>"
-            )
-            st.code(letter.body, language=None, wrap_lines=True)
+    for letter in letters(visit.store)[:MOST]:
+        with st.expander(f"Record {letter.id}: {plain(letter.connection)} {plain(letter.stream)}"):
+            told = f"{letter.error_class}: {letter.error} · key {letter.key} · {letter.place or 'no place'}"
+            put(note(f"{told} · received {words.instant(letter.arrived)} UTC"))
+            st.code(letter.body[:BODY].decode("utf-8", "replace"), language=None, wrap_lines=True)
+            put(note("Correct the source or the mapping, then read it again, with or without a correction:"))
+            st.code(f"fillwell ingest dead-letters replay {letter.id} --workspace {visit.store.workspace}", language=None)
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                why = st.text_input(
+                    "Why", key=f"why-{letter.id}", placeholder="Why nobody needs to look again", label_visibility="collapsed"
+                )
+                st.button("Set aside", key=f"aside-{letter.id}", on_click=_aside, args=(visit, letter.id, why))
+    for done, text in st.session_state.pop("health-said", []):
+        put(outcome(done, text))
+
+
+def _aside(visit: Visit, record: int, why: str) -> None:
+    try:
+        set_aside(visit.store, record, why)
+        said = (True, f"record {record} is set aside; it still counts as received")
+    except FillwellError as error:
+        said = (False, str(error))
+    st.session_state["health-said"] = [said]
 
 
 def _lag(found: Health, name: str) -> str:

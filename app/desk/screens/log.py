@@ -69,7 +69,7 @@ def _actions(found: list[dict[str, Any]]) -> dict[str, Any]:
         on_select="rerun",
         selection_mode="single-cell",
         hide_index=True,
-        height=min(400, 36 + 35 * len(found)),
+        height=min(400, 38 + 35 * len(found)),
         column_config={
             "Action": st.column_config.NumberColumn(width=56),
             "What": st.column_config.TextColumn(width=300),
@@ -119,13 +119,10 @@ def _approve(visit: Visit, action: int) -> None:
 
 def _audit(visit: Visit) -> None:
     every = entries(visit.store)
-    left, middle, right = st.columns([2, 2, 6], vertical_alignment="center")
-    with left:
-        who = place("who", sorted({e.by for e in every}), "Who: all")
-    with middle:
-        what = place("what", sorted({e.what for e in every}), "What: all")
-    with right:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         put(heading("Every step", "never changed, only added to"))
+        who = place("who", sorted({e.by for e in every}), "Who: all")
+        what = place("what", sorted({e.what for e in every}), "What: all")
     grid(_frame([e for e in every if who in (None, e.by) and what in (None, e.what)]), name="audit", height=400)
 
 

@@ -84,7 +84,7 @@ def _grid(found: Open) -> None:
         on_select="rerun",
         selection_mode="single-cell",
         hide_index=True,
-        height=min(560, 36 + 35 * rows.height),
+        height=min(560, 38 + 35 * rows.height),
         column_config={
             "order": st.column_config.TextColumn("Order"),
             "channel": st.column_config.TextColumn("Channel"),

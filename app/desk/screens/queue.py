@@ -109,7 +109,7 @@ def _grid(visit: Visit, rows: Sequence[Row]) -> tuple[list[Row], Row]:
         on_select="rerun",
         selection_mode=["multi-row", "single-cell"],
         hide_index=True,
-        height=min(560, 36 + 35 * len(rows)),
+        height=min(560, 38 + 35 * len(rows)),
         column_config={
             "Lost by shift end": st.column_config.NumberColumn(
                 f"{currency} now", format="%.2f", width=76, help="Lost by the end of this shift if nobody acts"

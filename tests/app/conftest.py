@@ -1,0 +1,41 @@
+"""A workspace of its own for every test of the desk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.desk import context
+from app.services import acting, projection, workspace
+from data.store import Store
+from tests.app.factories import a_shop, found
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """An empty demo workspace that the desk opens by itself."""
+    monkeypatch.setenv("FILLWELL_HOME", str(tmp_path))
+    monkeypatch.setenv(workspace.WORKSPACE_VARIABLE, workspace.DEMO)
+    opened = workspace.this_store()
+    yield opened
+    opened.close()
+    for forget in (workspace._store, workspace._held, acting.desk_of):
+        forget.cache_clear()
+    context._answers._kept.clear()
+    projection._made._kept.clear()
+
+
+@pytest.fixture
+def shop(store: Store) -> Store:
+    """A small shop, published."""
+    a_shop(store)
+    return store
+
+
+@pytest.fixture
+def troubled(shop: Store) -> Store:
+    """A small shop whose exceptions were found."""
+    found(shop)
+    return shop

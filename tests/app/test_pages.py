@@ -1,0 +1,134 @@
+"""Every screen over a real store: what it says, and that it never interprets what it was told."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from data.publish import publish
+from data.store import Store
+from tests.app.factories import EVIL, NOW, a_dead_letter, a_shop, feed, html_of, markdown_of, open_page
+from tests.factories import an_order
+
+SCREENS = ("overview", "orders", "margin", "stock", "queue", "log", "health", "rows", "start")
+
+
+def said(page: AppTest) -> str:
+    assert not page.exception, page.exception[0].message
+    return html_of(page)
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_screen_shows_the_shop_with_freshness_publication_and_who_one_is(troubled: Store, screen: str) -> None:
+    text = said(open_page(screen))
+    assert "Fresh: complete to" in text
+    assert "Publication <b>1</b>" in text
+    assert "No authentication: whoever reaches this address is <b>admin</b>" in text
+    assert "Demo: simulated where marked" in text
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_screen_says_what_an_empty_workspace_means(store: Store, screen: str) -> None:
+    text = said(open_page(screen))
+    assert "Nothing published yet" in text
+    assert "No data yet" in text
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_names_from_outside_are_never_markup_or_markdown(troubled: Store, screen: str) -> None:
+    page = open_page(screen)
+    assert "<img src=x" not in said(page)
+    assert "![x](http" not in markdown_of(page).replace("\\", "")
+
+
+def test_the_overview_has_six_figures_one_sentence_and_three_things_to_do(troubled: Store) -> None:
+    page = open_page("overview")
+    text = said(page)
+    assert text.count('class="fw-kpi"') == 6
+    assert "In one sentence" in text
+    assert 1 <= sum(str(button.key).startswith("do-") for button in page.button) <= 3
+
+
+def test_an_order_is_found_by_its_tracking_number_and_its_systems_disagree(shop: Store) -> None:
+    text = said(open_page("orders", id="T-P0"))
+    assert "Order storefront/1000" in text
+    assert "the channel was never told of T-P0" in text
+    assert '<span class="differs">£9.99</span>' in text
+    assert "Carrier scan: picked up" in text
+
+
+def test_an_id_that_nobody_stated_says_so(shop: Store) -> None:
+    assert "No system knows this id" in said(open_page("orders", id="nope"))
+
+
+def test_the_answer_for_the_customer_says_only_what_is_known(shop: Store) -> None:
+    page = open_page("orders", id="storefront/1001")
+    assert page.code[0].value.startswith("Your order 1001 of ")
+    assert "left us on" in page.code[0].value
+
+
+def test_late_orders_stand_in_the_list_with_how_late_they_are(shop: Store) -> None:
+    page = open_page("orders", late="true")
+    said(page)
+    assert page.dataframe[0].value["order"].to_list() == ["storefront/9001"]
+    assert page.dataframe[0].value["due_in_hours"].to_list()[0] < 0
+
+
+def test_the_bridge_goes_from_gross_sales_to_contribution(shop: Store) -> None:
+    text = said(open_page("margin"))
+    assert "Costs known for 100.0% of sales" in text
+    assert "of net sales stay as contribution margin 2" in text
+
+
+def test_the_stock_screen_explains_its_suggestion_as_a_receipt(shop: Store) -> None:
+    text = said(open_page("stock", only="all", sku="A"))
+    assert "A at NORTH" in text
+    assert "demand a day" in text
+
+
+def test_the_rows_of_a_figure_stand_with_its_definition(shop: Store) -> None:
+    page = open_page("rows", metric="late_orders")
+    assert "orders with open units past ship-by" in said(page)
+    assert page.dataframe[0].value["entity"].to_list() == ["storefront/9001"]
+
+
+def test_health_counts_add_up_and_dead_letters_are_named(shop: Store) -> None:
+    a_dead_letter(shop)
+    page = open_page("health")
+    text = said(page)
+    assert "adds up in every stream" in text
+    assert "quantity is &#x27;two&#x27;" in text
+    assert "could not be understood" in text
+
+
+def test_a_dead_letter_is_set_aside_only_with_a_reason(shop: Store) -> None:
+    a_dead_letter(shop)
+    page = open_page("health")
+    [aside] = [button for button in page.button if str(button.key).startswith("aside-")]
+    page = aside.click().run()
+    assert "say why" in said(page)
+    [why] = [field for field in page.text_input if str(field.key).startswith("why-")]
+    page = why.set_value("test data of the supplier").run()
+    [aside] = [button for button in page.button if str(button.key).startswith("aside-")]
+    assert "is set aside" in said(aside.click().run())
+
+
+def test_start_says_what_is_answerable_and_what_one_more_file_unlocks(store: Store) -> None:
+    feed(store, "file", "orders", [an_order()])
+    publish(store, now=NOW)
+    text = said(open_page("start"))
+    assert "Orders" in text
+    assert "connect the warehouse or map a ship date" in text
+
+
+def test_filters_come_from_the_address_and_what_is_unknown_there_is_ignored(shop: Store) -> None:
+    page = open_page("overview", days="7", channel="web")
+    assert "in the last 7 days" in said(page)
+    page = open_page("overview", days="9999", channel="nowhere")
+    assert "in the last 28 days" in said(page)
+
+
+def test_a_name_in_the_catalogue_is_shown_as_it_is_written(store: Store) -> None:
+    a_shop(store)
+    page = open_page("rows", metric="open_units")
+    assert EVIL in page.dataframe[0].value["title"].to_list()
