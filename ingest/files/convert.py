@@ -28,7 +28,7 @@ from ingest.files.conditions import Condition, holds
 from ingest.files.delimited import plain
 from ingest.files.formats import infer_formats
 from ingest.files.mapping import FieldSpec, FileSpec, Mapping, case_conditions, columns_of
-from ingest.files.statements import STATEMENTS, Kind
+from ingest.files.statements import STATEMENTS, Field, Kind
 
 ROW = "*row"  #: place of a row in its file's table
 ERROR, CLASS = "*error", "*class"
@@ -386,33 +386,42 @@ def _group(rule: str, states: str | None, because: str | None, fields: dict[str,
         nothing = pl.Series([None] * len(rows), dtype=pl.String)
         return Converted(rule, None, because, pl.DataFrame({ROW: rows, ERROR: nothing, CLASS: nothing}))
     statement = STATEMENTS[states]
+    columns = [rows.alias(ROW)]
     errors: list[pl.Expr] = []
     classes: list[pl.Expr] = []
-    frame = pl.DataFrame({ROW: rows})
     for name, field_ in statement.fields.items():
-        cells = fields.get(name)
-        if cells is None:
-            cells = _whole(_default(field_.default, field_.kind), len(rows), field_.kind)
-        elif field_.default is not None:
-            cells = _replaced(
-                cells, cells.values.is_null() & cells.error.is_null(), _default(field_.default, field_.kind)
-            )
-        frame = frame.with_columns(
-            cells.values.alias(name), cells.error.alias(f"*e {name}"), cells.error_class.alias(f"*c {name}")
-        )
-        value = pl.col(name)
-        wrong: list[tuple[pl.Expr, str, str]] = []
-        if field_.required:
-            wrong.append((value.is_null(), "missing", f"{name} is missing"))
-        if field_.least is not None:
-            said = f"{name} is below {field_.least}; a rule under [[rows]] can say what such rows are"
-            wrong.append((value.cast(pl.Float64) < field_.least, "sign", said))
-        errors.append(pl.col(f"*e {name}"))
-        classes.append(pl.col(f"*c {name}"))
-        errors.extend(pl.when(test).then(pl.lit(text)) for test, _, text in wrong)
-        classes.extend(pl.when(test).then(pl.lit(text)) for test, text, _ in wrong)
-    done = frame.with_columns(pl.coalesce(errors).alias(ERROR), pl.coalesce(classes).alias(CLASS))
+        cells = _filled(fields.get(name), field_, len(rows))
+        columns.append(cells.values.alias(name))
+        if cells.error.null_count() < len(rows):
+            columns += [cells.error.alias(f"*e {name}"), cells.error_class.alias(f"*c {name}")]
+            errors.append(pl.col(f"*e {name}"))
+            classes.append(pl.col(f"*c {name}"))
+        for test, error_class, text in _tests(name, field_):
+            errors.append(pl.when(test).then(pl.lit(text)))
+            classes.append(pl.when(test).then(pl.lit(error_class)))
+    done = pl.DataFrame(columns).with_columns(pl.coalesce(errors).alias(ERROR), pl.coalesce(classes).alias(CLASS))
     return Converted(rule, states, because, done.select(ROW, *statement.fields, ERROR, CLASS))
+
+
+def _filled(cells: Cells | None, field_: Field, height: int) -> Cells:
+    """Give a field that the mapping does not name, or a cell that is missing, the statement's own default."""
+    default = _default(field_.default, field_.kind)
+    if cells is None:
+        return _whole(default, height, field_.kind)
+    if default is None or not cells.values.null_count():
+        return cells
+    return _replaced(cells, cells.values.is_null() & cells.error.is_null(), default)
+
+
+def _tests(name: str, field_: Field) -> list[tuple[pl.Expr, str, str]]:
+    """Say what would be wrong with a field's value: the test, the class, the sentence."""
+    tests: list[tuple[pl.Expr, str, str]] = []
+    if field_.required:
+        tests.append((pl.col(name).is_null(), "missing", f"{name} is missing"))
+    if field_.least is not None:
+        said = f"{name} is below {field_.least}; a rule under [[rows]] can say what such rows are"
+        tests.append((pl.col(name).cast(pl.Float64) < field_.least, "sign", said))
+    return tests
 
 
 def _default(text: str | None, kind: Kind) -> object:

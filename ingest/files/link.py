@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ingest.files.convert import CLASS, ERROR, ROW
-from ingest.files.identify import LINE
+from ingest.files.convert import CLASS, ERROR
+from ingest.files.identify import KEY, LINE
 from ingest.files.mapping import LinkSpec
 
 
@@ -40,22 +40,25 @@ def link(returns: pl.DataFrame, lines: pl.DataFrame, spec: LinkSpec) -> Linked:
     seeking = returns.filter(pl.col(ERROR).is_null() & pl.col("order").is_null())
     offered = _offered(lines, seeking, same)
     seeking = seeking.sort("requested_at", "return", "sku", "units", LINE, nulls_last=True)
-    found: dict[int, tuple[str, str]] = {}
-    for row in seeking.select(ROW, "requested_at", "units", *same).iter_rows():
-        number, at, units, *key = row
+    found: dict[str, tuple[str, str]] = {}
+    for row in (
+        seeking.unique(KEY, keep="first", maintain_order=True).select(KEY, "requested_at", "units", *same).iter_rows()
+    ):
+        name, at, units, *key = row
         if None in key:
             continue
         candidate = _pick(offered.get(tuple(key), []), at, units, spec)
         if candidate is not None:
             candidate.left -= units
-            found[number] = (candidate.order, candidate.line)
-    return Linked(_applied(returns, found, spec), len(found), seeking.height - len(found))
+            found[name] = (candidate.order, candidate.line)
+    linked = int(seeking[KEY].is_in(list(found)).sum())
+    return Linked(_applied(returns, found, spec), linked, seeking.height - linked)
 
 
 def _offered(lines: pl.DataFrame, seeking: pl.DataFrame, same: list[str]) -> dict[tuple[object, ...], list[_Candidate]]:
     good = lines.filter(pl.col(ERROR).is_null()).join(seeking.select(same).unique(), on=same, how="semi")
     offered: dict[tuple[object, ...], list[_Candidate]] = defaultdict(list)
-    ordered = good.sort("placed_at", "order", LINE)
+    ordered = good.unique(KEY).sort("placed_at", "order", LINE)  # a row delivered twice offers its units once
     for at, order, line, units, *key in ordered.select("placed_at", "order", LINE, "units", *same).iter_rows():
         offered[tuple(key)].append(_Candidate(at, order, line, units))
     return offered
@@ -67,13 +70,13 @@ def _pick(candidates: list[_Candidate], at: int, units: int, spec: LinkSpec) -> 
     return next((c for c in ordered if not spec.enough or c.left >= units), None)
 
 
-def _applied(returns: pl.DataFrame, found: dict[int, tuple[str, str]], spec: LinkSpec) -> pl.DataFrame:
+def _applied(returns: pl.DataFrame, found: dict[str, tuple[str, str]], spec: LinkSpec) -> pl.DataFrame:
     table = pl.DataFrame(
-        [(row, order, line) for row, (order, line) in found.items()],
-        schema={ROW: pl.Int64, "*order": pl.String, "*to": pl.String},
+        [(key, order, line) for key, (order, line) in found.items()],
+        schema={KEY: pl.String, "*order": pl.String, "*to": pl.String},
         orient="row",
     )
-    joined = returns.join(table, on=ROW, how="left", maintain_order="left").with_columns(
+    joined = returns.join(table, on=KEY, how="left", maintain_order="left").with_columns(
         pl.coalesce("order", "*order").alias("order"), pl.coalesce("*to", "line").alias("line")
     )
     if spec.otherwise == "dead_letter":

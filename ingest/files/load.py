@@ -91,9 +91,8 @@ def load(store: Store, plan: Plan, *, now: datetime, progress: Progress | None =
 def tally_of(conn: sa.Connection, batch: int) -> Tally:
     """Count a batch's records by outcome."""
     r = t.record.c
-    counts: dict[str, int] = dict(
-        conn.execute(sa.select(r.outcome, sa.func.count()).where(r.batch == batch).group_by(r.outcome)).tuples().all()
-    )
+    query = sa.select(r.outcome, sa.func.count()).where(r.batch == batch).group_by(r.outcome)
+    counts: dict[str, int] = {row[0]: row[1] for row in conn.execute(query)}
     return Tally(
         counts.get("accepted", 0), counts.get("duplicate", 0), counts.get("conflict", 0), counts.get("dead_letter", 0)
     )

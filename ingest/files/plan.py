@@ -254,7 +254,7 @@ def _planned(
     _warn_late(groups, notes, table)
     return Plan(
         mapping=mapping, name=table.name, digest=digest, table=table, clean=clean, groups=tuple(groups),
-        bad=tuple(table.bad), instant=instant or mapping.instant or _latest(groups, table.name, now), notes=notes,
+        bad=tuple(table.bad), instant=instant or mapping.instant or _latest(groups, table, now), notes=notes,
         rules={group.rule: group.frame.height for group in groups}, about=about, linked=linked, unlinked=unlinked,
     )  # fmt: skip
 
@@ -301,28 +301,34 @@ def _linked(groups: list[Converted], mapping: Mapping) -> tuple[list[Converted],
     return result, done.linked, done.unlinked
 
 
-def _latest(groups: Sequence[Converted], name: str, now: datetime) -> datetime:
+def _latest(groups: Sequence[Converted], table: FileTable, now: datetime) -> datetime:
     """Take the latest time inside as the instant of the export."""
-    latest: int | None = None
-    for group in groups:
-        if group.states is None:
-            continue
-        fields = STATEMENTS[group.states].fields
-        for field in (n for n, f in fields.items() if f.kind == Kind.instant and n not in AHEAD):
-            newest = group.frame.filter(pl.col(ERROR).is_null())[field].max()
-            if isinstance(newest, int) and (latest is None or newest > latest):
-                latest = newest
+    if not table.rows:
+        return now
+    latest = _newest(groups, readable_only=True) or _newest(groups, readable_only=False)
     if latest is None:
         raise ConfigError(
-            f"{name} has no time inside that tells when it was exported; say it: --as-of-instant 2026-11-19T18:00:00Z"
+            f"{table.name} has no time inside that tells when it was exported; say it: --as-of-instant 2026-11-19T18:00:00Z"
         )
     instant = from_micros(latest)
     if instant > now + timedelta(days=1):
         raise ConfigError(
-            f"the latest time in {name} is {instant.isoformat()}, which is still to come; correct it, or say when the "
+            f"the latest time in {table.name} is {instant.isoformat()}, which is still to come; correct it, or say when the "
             "file was exported: --as-of-instant"
         )
     return instant
+
+
+def _newest(groups: Sequence[Converted], *, readable_only: bool) -> int | None:
+    newest: list[int] = []
+    for group in groups:
+        if group.states is None:
+            continue
+        frame = group.frame.filter(pl.col(ERROR).is_null()) if readable_only else group.frame
+        fields = STATEMENTS[group.states].fields
+        times = [frame[n].max() for n, f in fields.items() if f.kind == Kind.instant and n not in AHEAD]
+        newest += [at for at in times if isinstance(at, int)]
+    return max(newest, default=None)
 
 
 def _warn_late(groups: Sequence[Converted], notes: Notes, table: FileTable) -> None:
