@@ -84,12 +84,13 @@ class Facts:
         return self._memo[table]
 
     def has(self, table: str, where: pl.Expr | None = None) -> bool:
-        """Tell whether any row of a table is known for which `where` holds: what needs it is armed only then."""
+        """Tell whether any row of a table stands for which `where` holds: what needs it is armed only then."""
         name = f"{table}/has {where}"
         if name not in self._memo:
             rows = self.weighted(table)
-            self._memo[name] = (rows if where is None else rows.filter(where)).select(WEIGHT).head(1).collect()
-        return self._memo[name].height > 0
+            chosen = rows if where is None else rows.filter(where)
+            self._memo[name] = chosen.select(pl.col(WEIGHT).cast(pl.Int64).sum()).collect()
+        return bool(self._memo[name].item())
 
     def _tail(self, table: str) -> pl.DataFrame:
         name = f"{table}/tail"
