@@ -67,7 +67,8 @@ def chosen(given: Given, part: Part, asked: Asked) -> pl.LazyFrame:
     frame = prepared(source.rows(given), source, given, tuple(source.derived))
     conditions = [*conditions_of(part, given, asked.window), *filters(source, given, asked.where)]
     frame = frame.filter(conditions) if conditions else frame
-    return frame.with_columns(part.amount.alias("amount"))
+    amount = part.amount if part.per == 1 else part.amount / part.per
+    return frame.with_columns(amount.alias("amount"))
 
 
 @dataclass(frozen=True)

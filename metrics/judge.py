@@ -92,7 +92,7 @@ class Judge:
         held = parts.get(part.identity())
         if held is None or not held.rows:
             return 0 if self.metric.empty_is_zero else None
-        return held.amount
+        return held.amount if part.per == 1 or held.amount is None else held.amount / part.per
 
     def _value(self, numerator: Number | None, denominator: Number | None) -> tuple[Number | None, Doubt]:
         metric = self.metric

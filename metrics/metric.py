@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
@@ -32,16 +32,16 @@ class Part:
     largest: bool = False  #: the largest amount instead of the sum
     span: timedelta | None = None  #: only rows whose `trailing` lies within this time before the moment
     trailing: str | None = None
+    per: int = 1  #: what the sum is divided by at the end, so that whole numbers are added exactly
 
     def identity(self) -> tuple[str, ...]:
         """Give what makes two parts the same sum, so that it is taken once."""
-        parts = (self.source.name, str(self.amount), self.time, str(self.only), self.largest, self.span, self.trailing)
-        return tuple(str(part) for part in parts)
+        which = (self.source.name, self.time, self.only, self.span, self.trailing)
+        return tuple(str(part) for part in (*which, self.amount, self.largest, self.per))
 
     def same_rows(self, other: Part) -> bool:
         """Tell whether two parts add up the same rows."""
-        mine, others = replace(self, amount=ONE), replace(other, amount=ONE)
-        return mine.identity() == others.identity()
+        return self.identity()[:5] == other.identity()[:5]
 
 
 @dataclass(frozen=True, kw_only=True)

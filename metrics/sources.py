@@ -208,6 +208,7 @@ def _open_by_item(given: Given, keys: Sequence[str]) -> pl.LazyFrame:
         _lines(given, _PHYSICAL & (pl.col("open_units") > 0))
         .group_by(keys)
         .agg((pl.col("open_units") * weight).sum(), (pl.col("open_value_minor") * weight).sum())
+        .filter(pl.col("open_units") > 0)
     )
 
 
@@ -227,7 +228,7 @@ def _exposed_value(given: Given, wanted: frozenset[str]) -> pl.LazyFrame:
     exposed = _exposure(given, wanted).select("sku", "exposed_units", pl.col("open_units").alias("all_open_units"))
     value = pl.col("open_value_minor") * pl.col("exposed_units") // pl.col("all_open_units")
     joined = _open_by_item(given, ["sku", "currency"]).join(exposed, on="sku")
-    return joined.filter(pl.col("all_open_units") > 0).with_columns(value.alias("exposed_value_minor"))
+    return joined.with_columns(value.alias("exposed_value_minor"))
 
 
 def _demand(given: Given, _wanted: frozenset[str]) -> pl.LazyFrame:

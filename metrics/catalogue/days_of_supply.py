@@ -52,7 +52,8 @@ METRICS = (
         "usable units ÷ (units handed over in the last 28 days ÷ 28)",
         Part(
             source=PARCEL_LINES,
-            amount=pl.col("units") / DEMAND_DAYS,
+            amount=pl.col("units"),
+            per=DEMAND_DAYS,
             trailing="handed_over_at",
             span=timedelta(days=DEMAND_DAYS),
         ),

@@ -22,7 +22,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MARCH = Window.days(date(2026, 3, 1), date(2026, 4, 1))
 
 
-def a_line(**given: Any) -> Row:
+def a_line(**given: Any) -> Row:  # noqa: ANN401 -- any column or argument
     """One line of an order, wholly shipped an hour after it was placed unless said otherwise."""
     ordered = given.get("ordered_units", 1)
     cancelled = given.get("cancelled_units", 0)
@@ -33,8 +33,10 @@ def a_line(**given: Any) -> Row:
     on_time = shipped if left and ship_by and left <= ship_by else 0
     row: Row = {
         "entity": "order-1", "line_id": "1", "sku": "MUG", "kind": "product", "channel": "web", "connection": "shop",
-        "simulated": False, "placed_at": placed, "currency": "GBP", "net_minor": 100 * ordered, "ordered_units": ordered,
-        "cancelled_units": cancelled, "shipped_units": shipped, "first_shipment_units": shipped, "on_time_units": on_time,
+        "simulated": False, "placed_at": placed, "currency": "GBP", "net_minor": 100 * ordered,
+        "ordered_units": ordered,
+        "cancelled_units": cancelled, "shipped_units": shipped, "first_shipment_units": shipped,
+        "on_time_units": on_time,
         "told_units": shipped, "returned_units": 0, "open_units": ordered - cancelled - shipped,
         "first_shipped_at": left, "last_shipped_at": left, "ship_by": ship_by, "promise": "given" if ship_by else None,
         "location": "NORTH", "stage": "shipped" if shipped else "placed", "stage_since": placed, "paid": True,
@@ -43,12 +45,12 @@ def a_line(**given: Any) -> Row:
     return row | given
 
 
-def an_open_line(**given: Any) -> Row:
+def an_open_line(**given: Any) -> Row:  # noqa: ANN401 -- any column or argument
     """One line of which nothing has left."""
     return a_line(shipped_units=0, **given)
 
 
-def a_posting(**given: Any) -> Row:
+def a_posting(**given: Any) -> Row:  # noqa: ANN401 -- any column or argument
     """One posting of the margin ledger: amounts not given are zero."""
     amounts = {name: 0 for name in TABLES["line_amount"].columns if name.endswith("_minor")}
     return amounts | {
@@ -57,15 +59,16 @@ def a_posting(**given: Any) -> Row:
     } | given  # fmt: skip
 
 
-def a_parcel_line(**given: Any) -> Row:
+def a_parcel_line(**given: Any) -> Row:  # noqa: ANN401 -- any column or argument
     """One line in a parcel that left at noon and that the channel knows of."""
     return {
         "entity": "order-1", "parcel": "p1", "line_id": "1", "sku": "MUG", "channel": "web", "units": 1,
-        "location": "NORTH", "carrier": "post", "tracking": "t1", "handed_over_at": NOON, "told_at": NOON, "net_minor": 100,
+        "location": "NORTH", "carrier": "post", "tracking": "t1", "handed_over_at": NOON, "told_at": NOON,
+        "net_minor": 100,
     } | given  # fmt: skip
 
 
-def a_return(**given: Any) -> Row:
+def a_return(**given: Any) -> Row:  # noqa: ANN401 -- any column or argument
     """One returned line."""
     return {
         "entity": "order-1", "return_id": "r1", "line_id": "1", "sku": "MUG", "channel": "web", "units": 1,
@@ -73,20 +76,20 @@ def a_return(**given: Any) -> Row:
     } | given  # fmt: skip
 
 
-def a_payment(**given: Any) -> Row:
+def a_payment(**given: Any) -> Row:  # noqa: ANN401 -- any column or argument
     """One movement of money: a fee unless said otherwise."""
     return {
-        "entity": "order-1", "payment": "f1", "kind": "fee", "fee_kind": "payment", "amount_minor": 1, "currency": "GBP",
-        "at": NOON, "channel": "web",
+        "entity": "order-1", "payment": "f1", "kind": "fee", "fee_kind": "payment", "amount_minor": 1,
+        "currency": "GBP", "at": NOON, "channel": "web",
     } | given  # fmt: skip
 
 
-def an_item(sku: str = "MUG", **given: Any) -> Row:
+def an_item(sku: str = "MUG", **given: Any) -> Row:  # noqa: ANN401 -- any column or argument
     """One item of the catalogue with its cost."""
     return {"entity": sku, "name": sku.title(), "category": "kitchen", "unit_cost_minor": 40, "currency": "GBP"} | given
 
 
-def a_count(sku: str = "MUG", on_hand: int = 0, **given: Any) -> Row:
+def a_count(sku: str = "MUG", on_hand: int = 0, **given: Any) -> Row:  # noqa: ANN401 -- any column or argument
     """One claim of what is on hand."""
     return {
         "entity": f"{sku}@NORTH", "connection": "warehouse", "sku": sku, "location": "NORTH", "state": "on_hand",
@@ -94,10 +97,25 @@ def a_count(sku: str = "MUG", on_hand: int = 0, **given: Any) -> Row:
     } | given  # fmt: skip
 
 
-def a_stream(connection: str = "shop", stream: str = "orders", **given: Any) -> StreamStatus:
+def a_stream(connection: str = "shop", stream: str = "orders", **given: Any) -> StreamStatus:  # noqa: ANN401 -- any column or argument
     """One stream that answered at the time of the question unless said otherwise."""
-    numbers = {"accepted": 1, "duplicates": 0, "conflicts": 0, "dead_letters": 0, "restated": 0, "refused": 0, "failures": 0}
-    rest = {"last_event_at": NOON, "as_of": LATER, "succeeded_at": LATER, "failed_at": None, "error_class": None, "error": None}
+    numbers = {
+        "accepted": 1,
+        "duplicates": 0,
+        "conflicts": 0,
+        "dead_letters": 0,
+        "restated": 0,
+        "refused": 0,
+        "failures": 0,
+    }
+    rest = {
+        "last_event_at": NOON,
+        "as_of": LATER,
+        "succeeded_at": LATER,
+        "failed_at": None,
+        "error_class": None,
+        "error": None,
+    }
     return StreamStatus(connection=connection, stream=stream, **{**numbers, **rest, **given})
 
 
@@ -110,9 +128,7 @@ def table(name: str, rows: Sequence[Row]) -> pl.DataFrame:
 def tail(name: str, retracted: Sequence[Row], asserted: Sequence[Row]) -> pl.DataFrame:
     """Make a tail that takes back some rows and states others."""
     parts = [(retracted, -1), (asserted, 1)]
-    return pl.concat(
-        [table(name, rows).with_columns(pl.lit(weight, pl.Int8).alias(WEIGHT)) for rows, weight in parts]
-    )
+    return pl.concat([table(name, rows).with_columns(pl.lit(weight, pl.Int8).alias(WEIGHT)) for rows, weight in parts])
 
 
 def some_facts(tails: dict[str, pl.DataFrame] | None = None, **tables: Sequence[Row]) -> Facts:

@@ -27,12 +27,12 @@ from tests.metrics.factories import (
 )
 
 
-def only(facts: Facts, name: str, **more: Any) -> Figure:
+def only(facts: Facts, name: str, **more: Any) -> Figure:  # noqa: ANN401 -- any column or argument
     [figure] = answer(facts, name, **{"window": MARCH, "now": LATER, **more})
     return figure
 
 
-def split(facts: Facts, name: str, *by: str, **more: Any) -> dict[tuple[str | None, ...], object]:
+def split(facts: Facts, name: str, *by: str, **more: Any) -> dict[tuple[str | None, ...], object]:  # noqa: ANN401 -- any column or argument
     figures = answer(facts, name, **{"window": MARCH, "now": LATER, "by": by, **more})
     return {tuple(figure.dimensions.values()): figure.value for figure in figures}
 
@@ -41,7 +41,11 @@ def split(facts: Facts, name: str, *by: str, **more: Any) -> dict[tuple[str | No
 
 
 def test_a_figure_can_be_split_and_filtered_by_what_its_rows_have() -> None:
-    lines = [a_line(entity="a"), a_line(entity="b", channel="wholesale", country="FR"), a_line(entity="c", country="FR")]
+    lines = [
+        a_line(entity="a"),
+        a_line(entity="b", channel="wholesale", country="FR"),
+        a_line(entity="c", country="FR"),
+    ]
     facts = some_facts(order_line=lines)
     assert split(facts, "orders", "channel", "country") == {
         ("web", "FR"): 1, ("web", None): 1, ("wholesale", "FR"): 1,
@@ -68,7 +72,9 @@ def test_the_catalogue_is_joined_after_adding_up_and_an_unknown_item_is_not_lost
 
 
 def test_a_dimension_that_the_metric_does_not_have_is_refused_with_those_it_has() -> None:
-    with pytest.raises(RequestError, match="orders has no dimension 'chanel'; did you mean channel\\? it has: channel,"):
+    with pytest.raises(
+        RequestError, match="orders has no dimension 'chanel'; did you mean channel\\? it has: channel,"
+    ):
         answer(some_facts(), "orders", by=["chanel"], now=LATER)
     with pytest.raises(RequestError, match="orders has no dimension 'location'"):
         answer(some_facts(), "orders", where={"location": "NORTH"}, now=LATER)
@@ -84,7 +90,14 @@ def test_an_unknown_metric_is_refused_with_the_likely_one() -> None:
 def test_several_metrics_at_once_are_the_same_as_one_by_one() -> None:
     lines = [a_line(ordered_units=3, shipped_units=1), an_open_line(entity="b", channel="wholesale")]
     facts = some_facts(order_line=lines)
-    names = ["orders", "on_time_fill_rate_units", "first_pass_fill_rate_orders", "open_orders", "net_sales_placed", "cm2"]
+    names = [
+        "orders",
+        "on_time_fill_rate_units",
+        "first_pass_fill_rate_orders",
+        "open_orders",
+        "net_sales_placed",
+        "cm2",
+    ]
     together = many(facts, names, window=MARCH, now=LATER, by=["channel"])
     assert together == {name: answer(facts, name, window=MARCH, now=LATER, by=["channel"]) for name in names}
 
@@ -93,7 +106,10 @@ def test_several_metrics_at_once_are_the_same_as_one_by_one() -> None:
 
 
 def test_a_changed_row_counts_as_it_stands_now_and_an_order_once() -> None:
-    old, new = a_line(ordered_units=2, shipped_units=1), a_line(ordered_units=2, shipped_units=2, ship_by=NOON + 3 * DAY)
+    old, new = (
+        a_line(ordered_units=2, shipped_units=1),
+        a_line(ordered_units=2, shipped_units=2, ship_by=NOON + 3 * DAY),
+    )
     facts = some_facts({"order_line": tail("order_line", [old], [new])}, order_line=[old, a_line(entity="b")])
     assert (only(facts, "on_time_fill_rate_units").numerator, only(facts, "orders").value) == (3, 2)
     assert only(facts, "on_time_fill_rate_orders").numerator == 2
@@ -116,7 +132,11 @@ def test_nothing_in_the_window_is_no_data_and_not_zero() -> None:
 
 def test_a_window_that_is_not_over_is_provisional() -> None:
     figure = only(some_facts(order_line=[a_line()]), "orders", now=NOON + DAY)
-    assert (figure.value, figure.state, figure.reasons) == (1, "provisional", ("the window ends on 2026-04-01 00:00 BST",))
+    assert (figure.value, figure.state, figure.reasons) == (
+        1,
+        "provisional",
+        ("the window ends on 2026-04-01 00:00 BST",),
+    )
 
 
 def test_a_source_that_fell_silent_within_the_window_makes_it_stale() -> None:
@@ -163,8 +183,15 @@ def test_a_late_change_of_a_closed_window_is_told() -> None:
 
 
 def test_freshness_is_the_age_of_the_oldest_stream() -> None:
-    streams = [a_stream(as_of=LATER - timedelta(minutes=25)), a_stream(stream="returns"), a_stream("erp", "items", as_of=None)]
-    found = {f.dimensions["connection"]: f.value for f in answer(some_facts(), "freshness", by=["connection"], now=LATER, statuses=streams)}
+    streams = [
+        a_stream(as_of=LATER - timedelta(minutes=25)),
+        a_stream(stream="returns"),
+        a_stream("erp", "items", as_of=None),
+    ]
+    found = {
+        f.dimensions["connection"]: f.value
+        for f in answer(some_facts(), "freshness", by=["connection"], now=LATER, statuses=streams)
+    }
     assert found == {"shop": 25, "erp": 0}
     mute = a_stream(as_of=None, succeeded_at=None, last_event_at=None, failed_at=LATER)
     [figure] = answer(some_facts(), "freshness", now=LATER, statuses=[mute])
@@ -194,7 +221,9 @@ def test_an_order_at_half_past_midnight_in_summer_belongs_to_the_local_day() -> 
 
 def test_the_hours_of_the_day_that_has_two_one_oclocks_stay_on_their_day() -> None:
     moments = [datetime(2026, 10, 24, 22, 59, tzinfo=UTC), datetime(2026, 10, 24, 23, 0, tzinfo=UTC)]
-    moments += [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1, 23)] + [datetime(2026, 10, 26, 0, tzinfo=UTC)]
+    moments += [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1, 23)] + [
+        datetime(2026, 10, 26, 0, tzinfo=UTC)
+    ]
     lines = [a_line(entity=str(n), placed_at=at) for n, at in enumerate(moments)]
     window = Window.days(date(2026, 10, 24), date(2026, 10, 27))
     found = series(some_facts(order_line=lines), "orders", window=window, now=LATER + 365 * DAY)
@@ -218,7 +247,9 @@ def test_a_series_has_every_period_and_an_empty_one_says_so() -> None:
 
 def test_months_are_compared_with_months_and_days_with_days() -> None:
     assert Window.days(date(2026, 3, 1), date(2026, 4, 1)).previous() == Window.days(date(2026, 2, 1), date(2026, 3, 1))
-    assert Window.days(date(2026, 1, 1), date(2026, 4, 1)).previous() == Window.days(date(2025, 10, 1), date(2026, 1, 1))
+    assert Window.days(date(2026, 1, 1), date(2026, 4, 1)).previous() == Window.days(
+        date(2025, 10, 1), date(2026, 1, 1)
+    )
     spring = Window.days(date(2026, 3, 29), date(2026, 3, 31))
     assert spring.previous() == Window.days(date(2026, 3, 27), date(2026, 3, 29))
     assert Window(NOON, NOON + HOUR).previous() == Window(NOON - HOUR, NOON)
@@ -250,21 +281,35 @@ def test_a_time_zone_that_does_not_exist_is_refused() -> None:
 
 
 def test_a_state_at_one_moment_takes_no_notice_of_the_window_and_says_when() -> None:
-    figure = only(some_facts(order_line=[an_open_line(), a_line(entity="b")]), "open_orders", window=Window(LATER, LATER + DAY))
+    figure = only(
+        some_facts(order_line=[an_open_line(), a_line(entity="b")]), "open_orders", window=Window(LATER, LATER + DAY)
+    )
     assert (figure.value, figure.window, figure.at, figure.publication) == (1, None, LATER, 7)
     with pytest.raises(RequestError, match="state at one moment"):
         compare(some_facts(), "open_orders", window=MARCH, now=LATER)
 
 
 def test_a_change_needs_a_figure_on_both_sides() -> None:
-    facts = some_facts(order_line=[a_line(entity="a"), a_line(entity="b", channel="wholesale", placed_at=NOON - 28 * DAY)])
+    facts = some_facts(
+        order_line=[a_line(entity="a"), a_line(entity="b", channel="wholesale", placed_at=NOON - 28 * DAY)]
+    )
     [found] = compare(facts, "orders", window=MARCH, by=["channel"], now=LATER)
-    assert (found.figure.dimensions, found.delta, found.reason) == ({"channel": "web"}, None, "there was no figure before")
+    assert (found.figure.dimensions, found.delta, found.reason) == (
+        {"channel": "web"},
+        None,
+        "there was no figure before",
+    )
     [whole] = compare(facts, "orders", window=MARCH, now=LATER)
     assert (whole.delta, whole.change) == (0, 0.0)
 
 
 def test_the_rows_of_a_figure_follow_its_filter_and_its_window() -> None:
-    lines = [a_line(ordered_units=3, shipped_units=1), a_line(line_id="2", sku="CUP"), a_line(entity="b", placed_at=LATER)]
-    found = rows(some_facts(order_line=lines), "first_pass_fill_rate_units", window=MARCH, where={"sku": "MUG"}, now=LATER)
+    lines = [
+        a_line(ordered_units=3, shipped_units=1),
+        a_line(line_id="2", sku="CUP"),
+        a_line(entity="b", placed_at=LATER),
+    ]
+    found = rows(
+        some_facts(order_line=lines), "first_pass_fill_rate_units", window=MARCH, where={"sku": "MUG"}, now=LATER
+    )
     assert found.select("entity", "line_id", "numerator", "denominator").rows() == [("order-1", "1", 1, 3)]

@@ -13,12 +13,12 @@ from metrics.figure import Figure
 from tests.metrics.factories import DAY, HOUR, LATER, MARCH, NOON, PROMISE, a_line, an_open_line, some_facts
 
 
-def only(facts: Facts, name: str, **more: Any) -> Figure:
+def only(facts: Facts, name: str, **more: Any) -> Figure:  # noqa: ANN401 -- any column or argument
     [figure] = answer(facts, name, **{"window": MARCH, "now": LATER, **more})
     return figure
 
 
-def sums(facts: Facts, name: str, **more: Any) -> tuple[object, object]:
+def sums(facts: Facts, name: str, **more: Any) -> tuple[object, object]:  # noqa: ANN401 -- any column or argument
     figure = only(facts, name, **more)
     return figure.numerator, figure.denominator
 
@@ -87,7 +87,11 @@ def test_only_a_customer_who_cancels_before_the_promise_leaves_the_denominator(
 
 def test_a_customer_who_cancels_the_rest_after_a_short_shipment_still_counts() -> None:
     line = a_line(
-        ordered_units=10, cancelled_units=4, cancel_cause="customer", cancelled_at=NOON + 3 * HOUR, shipped_at=NOON + HOUR
+        ordered_units=10,
+        cancelled_units=4,
+        cancel_cause="customer",
+        cancelled_at=NOON + 3 * HOUR,
+        shipped_at=NOON + HOUR,
     )
     assert sums(some_facts(order_line=[line]), "first_pass_fill_rate_units") == (6, 10)
 
@@ -127,7 +131,9 @@ def test_the_second_parcel_does_not_count_for_the_first_pass_however_quick() -> 
 
 
 def test_what_has_not_left_keeps_the_first_pass_provisional() -> None:
-    figure = only(some_facts(order_line=[a_line(), an_open_line(line_id="2", ordered_units=2)]), "first_pass_fill_rate_units")
+    figure = only(
+        some_facts(order_line=[a_line(), an_open_line(line_id="2", ordered_units=2)]), "first_pass_fill_rate_units"
+    )
     assert (figure.state, figure.numerator, figure.denominator) == ("provisional", 1, 3)
 
 

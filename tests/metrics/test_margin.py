@@ -38,7 +38,7 @@ def a_ledger(*postings: Row) -> Facts:
     )  # fmt: skip
 
 
-def only(facts: Facts, name: str, **more: Any) -> Figure:
+def only(facts: Facts, name: str, **more: Any) -> Figure:  # noqa: ANN401 -- any column or argument
     [figure] = answer(facts, name, **{"window": MARCH, "now": LATER, **more})
     return figure
 
@@ -125,7 +125,10 @@ def test_a_margin_is_compared_with_the_month_before() -> None:
 
 
 def test_no_change_is_shown_where_the_costed_share_moved() -> None:
-    before = [SALE | {"posted_at": NOON - 28 * DAY}, a_posting(posted_at=NOON - 28 * DAY, gross_minor=300, uncosted_minor=300)]
+    before = [
+        SALE | {"posted_at": NOON - 28 * DAY},
+        a_posting(posted_at=NOON - 28 * DAY, gross_minor=300, uncosted_minor=300),
+    ]
     [found] = compare(a_ledger(SALE, *before), "cm2_pct", window=MARCH, now=LATER)
     assert found.delta is None
     assert found.reason == "uncosted_pct moved by 3.2 points, so the two are not of the same thing"

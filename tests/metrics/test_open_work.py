@@ -13,11 +13,11 @@ from metrics.figure import Figure
 from tests.metrics.factories import DAY, HOUR, LATER, NOON, PROMISE, a_line, a_parcel_line, an_open_line, some_facts
 
 
-def split(facts: Facts, name: str, by: str, **more: Any) -> dict[str | None, object]:
+def split(facts: Facts, name: str, by: str, **more: Any) -> dict[str | None, object]:  # noqa: ANN401 -- any column or argument
     return {figure.dimensions[by]: figure.value for figure in answer(facts, name, by=[by], **{"now": NOON, **more})}
 
 
-def only(facts: Facts, name: str, **more: Any) -> Figure:
+def only(facts: Facts, name: str, **more: Any) -> Figure:  # noqa: ANN401 -- any column or argument
     [figure] = answer(facts, name, **{"now": NOON, **more})
     return figure
 
@@ -65,7 +65,11 @@ def test_open_value_is_the_share_of_the_line_that_has_not_left() -> None:
 
 
 def test_what_is_held_is_told_apart() -> None:
-    lines = [an_open_line(entity="held", hold="address", stage="held"), an_open_line(entity="free"), a_line(entity="gone")]
+    lines = [
+        an_open_line(entity="held", hold="address", stage="held"),
+        an_open_line(entity="free"),
+        a_line(entity="gone"),
+    ]
     facts = some_facts(order_line=lines)
     assert split(facts, "open_orders", "held") == {"false": 1, "true": 1}
     assert only(facts, "held_pct").value == 0.5

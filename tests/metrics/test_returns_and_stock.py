@@ -27,13 +27,16 @@ from tests.metrics.factories import (
 )
 
 
-def only(facts: Facts, name: str, **more: Any) -> Figure:
+def only(facts: Facts, name: str, **more: Any) -> Figure:  # noqa: ANN401 -- any column or argument
     [figure] = answer(facts, name, **{"window": MARCH, "now": LATER, **more})
     return figure
 
 
 def test_returns_count_with_the_units_that_left_in_the_window() -> None:
-    lines = [a_line(ordered_units=50, returned_units=4), a_line(line_id="2", ordered_units=9, placed_at=NOON + 30 * DAY)]
+    lines = [
+        a_line(ordered_units=50, returned_units=4),
+        a_line(line_id="2", ordered_units=9, placed_at=NOON + 30 * DAY),
+    ]
     figure = only(some_facts(order_line=lines, return_line=[a_return()]), "return_rate")
     assert (figure.numerator, figure.denominator, figure.state) == (4, 50, "value")
 
@@ -41,13 +44,18 @@ def test_returns_count_with_the_units_that_left_in_the_window() -> None:
 def test_a_return_rate_is_provisional_until_thirty_days_after_shipment() -> None:
     facts = some_facts(order_line=[a_line(ordered_units=50)], return_line=[a_return()])
     early = only(facts, "return_rate", now=NOON + 30 * DAY, window=None)
-    assert (early.state, early.reasons) == ("provisional", ("50 units left less than 30 days ago and may still come back",))
+    assert (early.state, early.reasons) == (
+        "provisional",
+        ("50 units left less than 30 days ago and may still come back",),
+    )
     assert only(facts, "return_rate", now=NOON + 31 * DAY, window=None).state == "value"
 
 
 def test_by_return_date_the_sale_may_lie_in_another_month() -> None:
     facts = some_facts(
-        order_line=[a_line()], return_line=[a_return(units=2, requested_at=NOON)], shipment_line=[a_parcel_line(units=40)]
+        order_line=[a_line()],
+        return_line=[a_return(units=2, requested_at=NOON)],
+        shipment_line=[a_parcel_line(units=40)],
     )
     assert only(facts, "return_rate_by_return_date").value == 0.05
     assert only(facts, "returned_units").value == 2
@@ -72,7 +80,14 @@ def test_no_returns_at_all_is_zero_only_where_returns_are_read() -> None:
 
 def stock_days(sku: str, *closing: int, first: date = date(2026, 3, 1)) -> list[dict[str, object]]:
     return [
-        {"entity": sku, "connection": "warehouse", "sku": sku, "location": "NORTH", "day": first + n * DAY, "closing_units": c}
+        {
+            "entity": sku,
+            "connection": "warehouse",
+            "sku": sku,
+            "location": "NORTH",
+            "day": first + n * DAY,
+            "closing_units": c,
+        }
         for n, c in enumerate(closing)
     ]
 
@@ -110,7 +125,9 @@ def test_supply_lasts_as_long_as_the_last_four_weeks_demand_allows() -> None:
 
 
 def test_no_demand_is_said_and_is_not_infinity() -> None:
-    figure = only(some_facts(stock_position=[a_count(on_hand=9)], shipment_line=[a_parcel_line()]), "days_of_supply_trailing")
+    figure = only(
+        some_facts(stock_position=[a_count(on_hand=9)], shipment_line=[a_parcel_line()]), "days_of_supply_trailing"
+    )
     assert (figure.value, figure.state) == (None, "no_data")
     assert figure.reasons[0].startswith("no demand")
 
