@@ -15,15 +15,15 @@ from collections.abc import Sequence
 from actions.cases import Step
 from actions.desk import Desk
 from actions.people import Person
-from actions.planning import Planned, approve, cancel, plan, undo
+from actions.planning import Planned, approve, cancel, plan, plan_due, undo
 from actions.readback import verify, verify_due
 from actions.rows import DONE, actions, load
 from actions.sending import recover, send, send_due
 from actions.targets import Targets
 
 __all__ = [
-    "Planned", "actions", "approve", "bulk", "cancel", "load", "plan", "recover", "send", "send_due", "undo",
-    "verify", "verify_due",
+    "Planned", "actions", "approve", "bulk", "cancel", "load", "plan", "plan_due", "recover", "send", "send_due",
+    "undo", "verify", "verify_due",
 ]  # fmt: skip
 
 WAVES = (1, 10)  #: a bulk run tries one, then ten, then the rest

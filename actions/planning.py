@@ -24,7 +24,7 @@ from actions.registry import action_type
 from actions.rows import DONE, intent_of, load, move_on
 from actions.targets import Targets, target_of
 from actions.view import View, lateness
-from data.errors import RequestError
+from data.errors import RequestError, SourceError
 from data.events import Event, encode
 from data.log.lookup import last_heard
 
@@ -81,6 +81,33 @@ def plan(
     if card.blocked is not None:
         return Planned(card=card, action=None, created=False, words=f"blocked: {card.blocked}")
     return _store(desk, case, kind, look, draft, card, policy, key=key, by=by)
+
+
+def plan_due(desk: Desk, view: View, targets: Targets, *, most: int = 20) -> int:
+    """Plan what the program may plan by itself: cases whose suggested action is on `auto` (or only noted, in shadow).
+
+    A case whose action failed or did not match waits for a person. Returns how many actions were made.
+    """
+    c, a, p = t.case.c, t.action.c, t.policy.c
+    tried = sa.exists().where(a.case_id == c.id, a.type == c.suggested, a.planned_at >= c.opened_at)
+    query = (
+        sa.select(c.id)
+        .join(t.policy, p.type == c.suggested)
+        .where(p.ladder.in_(("auto", "shadow")), c.status.in_(("open", "regressed")), c.parent.is_(None))
+        .where(c.shadow.is_(False), c.below_line.is_(False), ~tried)
+        .order_by(c.expected_loss_minor.desc(), c.id)
+        .limit(most)
+    )
+    with desk.read() as conn:
+        due = list(conn.execute(query).scalars())
+    made = 0
+    for case_id in due:
+        try:
+            made += plan(desk, view, case_id, by=ENGINE, targets=targets).created
+        except (RequestError, SourceError) as error:
+            with desk.write() as conn:
+                cases.tell(conn, case_id, at=desk.now, by=ENGINE.name, what="not_planned", detail={"why": str(error)})
+    return made
 
 
 def undo(desk: Desk, view: View, action_id: int, *, by: Person, targets: Targets) -> Planned:

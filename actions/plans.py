@@ -118,6 +118,8 @@ class Meanwhile:
     """What happened since it was sent: what was sold and came back, each order named, and how fresh streams are."""
 
     now: datetime
+    sent_at: datetime
+    verified_before: bool = False  #: this is the second look
     as_of: Mapping[tuple[str, str], datetime] = field(default_factory=dict)  #: by connection and stream
     sold: int = 0
     returned: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -39,13 +40,28 @@ def verify(desk: Desk, action_id: int, *, by: Person, targets: Targets) -> Step:
         return Step(action_id, row["status"], False, f"there is nothing to verify: it is {row['status']}")
     if halted is not None:
         return Step(action_id, row["status"], False, halted)
-    intent, kind = intent_of(row), action_type(row["type"])
+    intent, kind, target = intent_of(row), action_type(row["type"]), target_of(targets, row["system"])
     try:
-        event = _read_back(desk, intent, kind, row, target_of(targets, row["system"]))
+        verdict, fresh = _judge(desk, intent, kind, row, target)
+        if verdict.state != "verified" and not fresh and not kind.internal:
+            target.refresh(intent.stream)
+            verdict, fresh = _judge(desk, intent, kind, row, target)
     except SourceError as error:
         return Step(action_id, row["status"], False, f"it could not be read back: {error}")
-    verdict = kind.verify(intent, event, _meanwhile(desk, intent, row))
+    if verdict.state != "verified" and not fresh and not kind.internal:
+        words = f"{intent.connection}/{intent.stream} still serves data from before the write: {verdict.words}"
+        return Step(action_id, row["status"], False, words)
     return _conclude(desk, row, kind, verdict, by)
+
+
+def _judge(
+    desk: Desk, intent: Intent, kind: ActionType[Any], row: Mapping[str, Any], target: Target
+) -> tuple[Verdict, bool]:
+    """Read back and judge; false where the stream's own word for its freshness is older than the write."""
+    event = _read_back(desk, intent, kind, row, target)
+    meanwhile = _meanwhile(desk, intent, row)
+    as_of = meanwhile.as_of.get((intent.connection, intent.stream))
+    return kind.verify(intent, event, meanwhile), as_of is None or as_of >= meanwhile.sent_at
 
 
 def verify_due(desk: Desk, targets: Targets, *, by: Person = ENGINE) -> int:
@@ -77,14 +93,16 @@ def _meanwhile(desk: Desk, intent: Intent, row: Mapping[str, Any]) -> Meanwhile:
     with desk.store.log.read() as conn:
         as_of = {(s.connection, s.stream): at for s in statuses(conn) if (at := s.as_of or s.succeeded_at) is not None}
     now, expected = desk.clock(), intent.expected
-    if "quantity" not in expected or row["sent_at"] is None:
-        return Meanwhile(now=now, as_of=as_of)
+    sent_at = from_micros(row["sent_at"] or desk.now)
+    told = Meanwhile(now=now, sent_at=sent_at, verified_before=row["verified_at"] is not None, as_of=as_of)
+    if "quantity" not in expected:
+        return told
     try:
         facts = open_facts(desk.store)
     except RequestError:  # nothing was published yet, so no sale is known either
-        return Meanwhile(now=now, as_of=as_of)
-    sold, returned, orders = sold_since(facts, expected["channel"], expected["sku"], from_micros(row["sent_at"]))
-    return Meanwhile(now=now, as_of=as_of, sold=sold, returned=returned, orders=orders)
+        return told
+    sold, returned, orders = sold_since(facts, expected["channel"], expected["sku"], sent_at)
+    return replace(told, sold=sold, returned=returned, orders=orders)
 
 
 def _conclude(desk: Desk, row: Mapping[str, Any], kind: ActionType[Any], verdict: Verdict, by: Person) -> Step:

@@ -82,6 +82,7 @@ def verify(intent: Intent, event: Event | None, meanwhile: Meanwhile) -> Verdict
     mine = [c for c in event.changes if c.reference == intent.reference]
     if mine:
         return _by_record(event, wanted, before, mine[-1], seen)
+    later = [c for c in event.changes if c.at >= meanwhile.sent_at]
     if event.quantity == wanted:
         return Verdict(state="verified", words=f"the listing offers {wanted}", seen=seen)
     if meanwhile.sold or meanwhile.returned:
@@ -92,6 +93,9 @@ def verify(intent: Intent, event: Event | None, meanwhile: Meanwhile) -> Verdict
                 f"{event.quantity} = {wanted} - {meanwhile.sold} sold + {meanwhile.returned} returned since ({names})"
             )
             return Verdict(state="verified", words=words, seen={**seen, "orders": list(meanwhile.orders)})
+    if later and later == list(event.changes) and (meanwhile.verified_before or later[0].before == wanted):
+        words = f"its record has moved on from {later[0].before} since, and nothing in it contradicts {wanted}"
+        return Verdict(state="verified", words=words, seen=seen)
     state: Literal["absent", "mismatch"] = "absent" if event.quantity == before else "mismatch"
     return Verdict(state=state, words=f"the listing offers {event.quantity}, {wanted} was intended", seen=seen)
 

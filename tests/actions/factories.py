@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import copy
 import json
 import shutil
 import tempfile
@@ -58,6 +59,7 @@ class Merchant:
     effects: int = 0  #: writes that changed something
     keeps_keys: bool = True
     misbehave: Misbehaviour | None = None  #: what it does instead of answering a write properly
+    frozen: tuple[dict[str, Raw], datetime] | None = None
     answered: dict[str, tuple[bytes, httpx.Response]] = field(default_factory=dict)
 
     def clock(self) -> datetime:
@@ -119,12 +121,27 @@ class Merchant:
             return self.misbehave(request, lambda: self._write_once(path, request))
         return self._write_once(path, request)
 
+    def freeze(self) -> None:
+        """Stop the listings' feed: it goes on answering with the data of before the last write."""
+        self.frozen = copy.deepcopy(self.listings), self.now - MINUTE
+        for listing in self.frozen[0].values():
+            if listing["changes"]:
+                listing["quantity"] = listing["changes"][-1]["from"]
+                listing["changes"] = listing["changes"][:-1]
+
+    def thaw(self) -> None:
+        """Let the feed speak again."""
+        self.frozen = None
+
     def _read(self, path: list[str], request: httpx.Request) -> httpx.Response:
         items: dict[str, Raw] = getattr(self, path[1])
+        as_of = self.now
+        if self.frozen is not None and path[1] == "listings":
+            items, as_of = self.frozen
         if len(path) == 2:
             since = datetime.fromisoformat(request.url.params.get("updated_since", "2000-01-01T00:00:00+00:00"))
             found = [i for i in items.values() if datetime.fromisoformat(i["updated_at"]) >= since]
-            return httpx.Response(200, json={"items": found, "next": None, "as_of": self.now.isoformat()})
+            return httpx.Response(200, json={"items": found, "next": None, "as_of": as_of.isoformat()})
         found_one = items.get(path[2])
         return httpx.Response(404) if found_one is None else httpx.Response(200, json=found_one)
 
@@ -204,11 +221,15 @@ class Shop:
         self._real[0] += timedelta(minutes=10)
 
 
-def a_shop(folder: Path, merchant: Merchant | None = None, *, ladder: str = "approve") -> Shop:
+def a_shop(folder: Path, merchant: Merchant | None = None, *, ladder: str = "approve", url: str | None = None) -> Shop:
     """Open a workspace over a merchant at the wire, with every action type on one step of its ladder."""
     remote = merchant or Merchant()
-    shutil.copytree(_migrated(), folder, dirs_exist_ok=True)
-    store = open_store(read_settings({"FILLWELL_HOME": str(folder)}), "test")
+    env = {"FILLWELL_HOME": str(folder)}
+    if url is None:
+        shutil.copytree(_migrated(), folder, dirs_exist_ok=True)
+    else:
+        env["FILLWELL_DATABASE_URL"] = url
+    store = open_store(read_settings(env), "test")
     real = [NOON]
     desk = open_desk(store, clock=remote.clock, transport=lambda: real[0])
     with desk.write() as conn:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+import sqlalchemy as sa
+
 from actions import audit, outbox
 from actions.cases import queue, show
 from actions.detect import DetectReport, detect
@@ -16,8 +19,11 @@ def see(shop: Shop, view: View) -> DetectReport:
     return detect(shop.desk, view, shadow=None, budget=None)
 
 
-def test_a_listing_that_offers_too_much_is_found_twice_corrected_and_proved(tmp_path: Path) -> None:
-    shop = a_shop(tmp_path)
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def test_a_listing_that_offers_too_much_is_found_twice_corrected_and_proved(
+    tmp_path: Path, request: pytest.FixtureRequest, database: str
+) -> None:
+    shop = a_shop(tmp_path, url=request.getfixturevalue("postgres_url") if database == "postgresql" else None)
     merchant = shop.merchant
 
     assert see(shop, drifting(merchant)).unconfirmed == 1
@@ -55,3 +61,6 @@ def test_a_listing_that_offers_too_much_is_found_twice_corrected_and_proved(tmp_
 
     assert audit.seal(shop.desk) > 0
     assert audit.verify(shop.desk).whole
+    with pytest.raises(sa.exc.DBAPIError, match="only ever added"), shop.desk.write() as conn:
+        conn.exec_driver_sql("DELETE FROM audit")
+    shop.store.close()

@@ -360,6 +360,35 @@ def test_a_fast_seller_is_verified_by_the_channels_own_record(tmp_path: Path) ->
     assert read_back(shop, action) == "verified"
 
 
+def test_while_the_source_serves_data_from_before_the_write_nothing_is_decided(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    [case] = cases_of(shop)
+    shop.targets["storefront"].refresh("listings")
+    action = approved(shop, case)
+    shop.merchant.step()
+    sent(shop, action)
+    shop.merchant.freeze()
+    shop.merchant.step(10 * MINUTE)
+    told = outbox.verify(shop.desk, action, by=OPERATOR, targets=shop.targets)
+    assert (told.status, told.done) == ("confirmed", False)
+    assert "from before the write" in told.words
+    shop.merchant.thaw()
+    assert read_back(shop, action) == "verified"
+
+
+def test_a_record_that_has_moved_on_does_not_make_a_verified_change_wrong(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    [case] = cases_of(shop)
+    action = approved(shop, case)
+    sent(shop, action)
+    assert read_back(shop, action) == "verified"
+    shop.merchant.step(10 * MINUTE)
+    for left in (9, 8, 7, 6, 5, 4):
+        shop.merchant.move(shop.merchant.listings["web:MUG0"], left, None)
+    outbox.verify_due(shop.desk, shop.targets)
+    assert status(shop, action) == "verified"
+
+
 # ---- 23: a decision that is out of date
 
 
@@ -567,6 +596,29 @@ def test_a_type_acts_by_itself_after_twenty_verified_and_none_wrong_and_falls_at
     read_back(shop, action)
     [policy] = [p for p in policies(shop.desk) if p.type == "set_listing_quantity"]
     assert (policy.ladder, policy.verified, policy.wrong) == ("approve", 0, 1)
+
+
+def test_in_shadow_the_program_notes_once_what_it_would_have_done(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path, ladder="shadow")
+    cases_of(shop, 3)
+    view = drift_view(shop.merchant, {f"MUG{n}": (40, 12) for n in range(3)})
+    assert [outbox.plan_due(shop.desk, view, shop.targets) for _ in range(2)] == [3, 0]
+    assert {a["status"] for a in outbox.actions(shop.desk)} == {"shadow"}
+    assert outbox.send_due(shop.desk, shop.targets) == 0
+    assert shop.merchant.effects == 0
+
+
+def test_a_type_that_may_act_by_itself_does_and_what_fails_waits_for_a_person(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path, ladder="auto")
+    cases_of(shop, 2)
+    view = drift_view(shop.merchant, {f"MUG{n}": (40, 12) for n in range(2)})
+    answers(shop, httpx.Response(400, json={"error": "no"}), applied=False)
+    assert outbox.plan_due(shop.desk, view, shop.targets) == 2
+    assert outbox.send_due(shop.desk, shop.targets) == 1
+    assert outbox.verify_due(shop.desk, shop.targets) == 1
+    assert sorted(a["status"] for a in outbox.actions(shop.desk)) == ["failed", "verified"]
+    assert outbox.plan_due(shop.desk, view, shop.targets) == 0
+    assert {a["planned_by"] for a in outbox.actions(shop.desk)} == {"engine"}
 
 
 # ---- 27: order
