@@ -16,12 +16,11 @@ import sqlalchemy as sa
 from actions import outbox
 from actions import tables as desk_tables
 from actions.desk import open_desk
-from actions.people import Person, person, set_user
-from actions.policy import set_policy
-from actions.registry import action_types
+from actions.people import Person, person
 from app.connect import connect, note_sandbox
 from app.demo.judge import Judge, judge_at
 from app.demo.sandbox import own_sandbox
+from app.demo.stage import APPROVER, staff
 from app.engine import work
 from app.engine.clock import SteppedClock
 from app.engine.door import listening
@@ -34,7 +33,6 @@ from data.publish import open_facts
 from data.settings import Settings, read_settings
 from data.store import open_store
 
-APPROVER = "demo-approver"
 #: How many faults of each kind are injected, and which action mends the case.
 FAULTS = {"listing_stuck": 6, "oversold": 4, "fulfilment_lost": 4, "stock_run_down": 4}
 STUCK = 4
@@ -127,10 +125,7 @@ def _trial(settings: Settings, scratch: Path, tell: Tell) -> Iterator[Trial]:
         connected = connect(folder, {})
         desk = open_desk(store, clock=clock)
         engine = Engine(store, desk, connected.adapters, clock, folder, {"shadow": None, "budget": None})
-        admin = person(desk, None, entry="check")
-        set_user(desk, APPROVER, "approver", by=admin)
-        for name in action_types():
-            set_policy(desk, name, by=admin, ladder="approve")
+        staff(desk)
         with listening(free_port(), store, connected, clock, arrived=lambda: None):
             yield Trial(judge, engine, clock, tell)
         store.close()

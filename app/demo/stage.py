@@ -9,7 +9,13 @@ import itertools
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from actions.desk import Desk
+from actions.people import person, set_user
+from actions.policy import set_policy
+from actions.registry import action_types
 from app.demo.judge import Judge
+
+APPROVER = "demo-approver"
 
 #: How long before the doors open the sandbox's last days begin: long enough for stuck orders to be late.
 EARLIER = timedelta(hours=80)
@@ -33,6 +39,14 @@ def set_the_stage(judge: Judge, opens_at: datetime) -> None:
         judge.inject(kind, seed=11, count=count)
     _until(judge, opens_at)
     judge.run()
+
+
+def staff(desk: Desk) -> None:
+    """Let the demo's desk act: a named approver, and every action on *approve*, as after a good first month."""
+    admin = person(desk, None, entry="demo")
+    set_user(desk, APPROVER, "approver", by=admin)
+    for name in action_types():
+        set_policy(desk, name, by=admin, ladder="approve")
 
 
 def later_troubles(judge: Judge, first_at: datetime) -> Iterator[None]:

@@ -16,7 +16,7 @@ import structlog
 from actions.desk import open_desk
 from app.connect import connect, sandbox_of
 from app.demo.judge import judge_at
-from app.demo.stage import later_troubles, set_the_stage
+from app.demo.stage import later_troubles, set_the_stage, staff
 from app.engine.clock import BusinessClock, follow
 from app.engine.door import listening
 from app.engine.loop import run
@@ -62,7 +62,10 @@ def _serve(settings: Settings, workspace: str, stopping: Callable[[], bool]) -> 
     connected = connect(folder, os.environ)
     # The demo is judged at once: a first week in shadow and a daily budget are for a shop that is new to its desk.
     detection = {"shadow": None, "budget": None} if sandbox else {}
-    engine = Engine(store, open_desk(store, clock=clock), connected.adapters, clock, folder, detection)
+    desk = open_desk(store, clock=clock)
+    if sandbox is not None:
+        staff(desk)
+    engine = Engine(store, desk, connected.adapters, clock, folder, detection)
     wake = threading.Event()
     with listening(settings.engine_port, store, connected, clock, arrived=wake.set):
         run(engine, wake=wake, stopping=stopping, each=_each(clock, sandbox, engine))
