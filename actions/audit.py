@@ -54,7 +54,7 @@ def note(conn: sa.Connection, at: int, by: str, entry: str, what: str, subject: 
 def seal(desk: Desk) -> int:
     """Chain what is not sealed yet, in log order; returns how many rows."""
     sealed = 0
-    while True:
+    while _waiting(desk):
         with desk.write() as conn:
             last, chain = _last(conn)
             query = sa.select(t.audit).where(t.audit.c.id > last).order_by(t.audit.c.id).limit(PAGE)
@@ -66,8 +66,7 @@ def seal(desk: Desk) -> int:
             if seals:
                 conn.execute(sa.insert(t.seal), seals)
         sealed += len(rows)
-        if len(rows) < PAGE:
-            return sealed
+    return sealed
 
 
 def head(desk: Desk) -> Head | None:
@@ -124,6 +123,14 @@ def _joined(conn: sa.Connection) -> Iterator[sa.Row[tuple[object, ...]]]:
         t.seal.c.audit_id > sa.select(sa.func.coalesce(sa.func.max(t.audit.c.id), 0)).scalar_subquery()
     )
     yield from conn.execute(lost)
+
+
+def _waiting(desk: Desk) -> bool:
+    """Tell whether a row is not sealed yet, without taking the write lock."""
+    newest, sealed = sa.func.max(t.audit.c.id), sa.select(sa.func.max(t.seal.c.audit_id)).scalar_subquery()
+    with desk.read() as conn:
+        row = conn.execute(sa.select(newest, sealed)).one()
+    return (row[0] or 0) > (row[1] or 0)
 
 
 def _last(conn: sa.Connection) -> tuple[int, bytes]:

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from actions.targets import Targets
+from actions.targets import Targets, targets_of
 from app.demo import shop
-from app.engine.target import AdapterTarget
 from app.progress import read_json, replace_json
 from data.clock import Clock
 from data.errors import ConfigError
@@ -30,7 +29,7 @@ class Connected:
 
     def targets(self, store: Store, clock: Clock) -> Targets:
         """Give every connection as actions see it."""
-        return {name: AdapterTarget(store, adapter, clock) for name, adapter in self.adapters.items()}
+        return targets_of(store, self.adapters.values(), clock)
 
 
 def connect(folder: Path, env: Mapping[str, str]) -> Connected:

@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from actions import outbox
+from actions import audit, outbox
 from actions.desk import Desk
 from actions.detect import DetectReport, detect
-from actions.targets import Targets
+from actions.targets import Targets, targets_of
 from actions.view import Schedule, View
-from app.engine.target import AdapterTarget
 from data.clock import Clock
 from data.log.status import StreamStatus, statuses
 from data.publish import Publication, facts_of, latest_publication, publish
@@ -40,7 +39,7 @@ class Engine:
     @property
     def targets(self) -> Targets:
         """Give every connection as actions see it."""
-        return {name: AdapterTarget(self.store, adapter, self.clock) for name, adapter in self.adapters.items()}
+        return targets_of(self.store, self.adapters.values(), self.clock)
 
     @property
     def schedules(self) -> list[Schedule]:
@@ -96,12 +95,18 @@ def look(engine: Engine) -> View | None:
 
 
 def detect_cases(engine: Engine) -> DetectReport | None:
-    """Run every detector once over the newest view; None where nothing was published yet."""
+    """Run every detector once and plan what may be planned without asking; None where nothing was published yet."""
     view = look(engine)
-    return None if view is None else detect(engine.desk, view, **engine.detection)  # type: ignore[arg-type]
+    if view is None:
+        return None
+    report = detect(engine.desk, view, **engine.detection)  # type: ignore[arg-type]
+    outbox.plan_due(engine.desk, view, engine.targets)
+    return report
 
 
 def act(engine: Engine) -> int:
-    """Send what is approved and due, read back what was sent; returns how many actions moved."""
+    """Send what is approved and due, read back what was sent, seal what was logged; returns how many actions moved."""
     targets = engine.targets
-    return outbox.send_due(engine.desk, targets) + outbox.verify_due(engine.desk, targets)
+    moved = outbox.send_due(engine.desk, targets) + outbox.verify_due(engine.desk, targets)
+    audit.seal(engine.desk)
+    return moved
