@@ -23,7 +23,8 @@ from data.errors import ConfigError, SourceRejected, SourceUnavailable
 from ingest.adapter import WriteRequest, WriteResult
 
 ATTEMPTS = 5
-LONGEST_WAIT_SECONDS = 60.0  #: a remote that asks for more is tried again by the next poll instead
+LONGEST_WAIT_SECONDS = 30.0  #: a remote that asks for more is left alone for so long, and later polls try again
+LONGEST_READ_SECONDS = 45.0  #: no attempt begins after this: other systems wait to be read, too
 LARGEST_ANSWER = 64 * 1024 * 1024
 DEADLINE_SECONDS = 60.0  #: of one answer, however slowly it drips
 EXCERPT = 2_000
@@ -82,21 +83,27 @@ class TokenBucket:
 
 @dataclass
 class Breaker:
-    """Opens after `limit` failures in a row; then lets one probe through at a time, never more than one a second."""
+    """Opens after `limit` failures in a row; then lets one probe through at a time, never more than one a second.
+
+    A remote that says how long to wait is left alone for so long, whoever asks.
+    """
 
     limit: int = 5
-    longest: float = 30.0
+    longest: float = 10.0
     monotonic: Callable[[], float] = time.monotonic
     _failures: int = field(default=0, init=False)
     _next: float = field(default=0.0, init=False)
+    _quiet_until: float = field(default=0.0, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def closed_in(self) -> float:
         """Give 0 where a request may be made now, else the seconds until the next probe; takes the probe."""
         with self._lock:
+            now = self.monotonic()
+            if (quiet := self._quiet_until - now) > 1e-6:
+                return quiet
             if self._failures < self.limit:
                 return 0.0
-            now = self.monotonic()
             if now < self._next:
                 return self._next - now
             self._next = now + self._pause()
@@ -112,6 +119,11 @@ class Breaker:
         with self._lock:
             self._failures += 1
             self._next = self.monotonic() + self._pause()
+
+    def quiet_for(self, seconds: float) -> None:
+        """Ask nothing for so long: the remote said so."""
+        with self._lock:
+            self._quiet_until = max(self._quiet_until, self.monotonic() + seconds)
 
     def _pause(self) -> float:
         return float(min(self.longest, 2.0 ** min(max(0, self._failures - self.limit), 16)))
@@ -165,7 +177,7 @@ class Http:
             Rejected: it refuses; trying again changes nothing.
         """
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_after_delay(LONGEST_READ_SECONDS),
             wait=_pause,
             retry=tenacity.retry_if_exception(_worth_another),
             sleep=self._sleep,
@@ -177,7 +189,7 @@ class Http:
         """Send a write once; what is not known to have failed or succeeded comes back as unknown."""
         wait = self._breaker.closed_in()
         if wait:
-            return _not_sent(request, "the circuit is open after repeated failures", wait)
+            return _not_sent(request, f"{self.name} failed repeatedly or asked to wait", wait)
         try:
             self._bucket.take()
             answer = self._exchange(request.method, request.path, json=request.body, headers={"Idempotency-Key": key})
@@ -188,6 +200,8 @@ class Http:
             self._breaker.failed()
             told = f"no answer after sending: {type(error).__name__} {error}".strip()
             return WriteResult(outcome="unknown", request=request, response=told)
+        if answer.retry_after is not None and answer.status in (429, 503):
+            self._breaker.quiet_for(answer.retry_after)
         if answer.status < 500:
             self._breaker.succeeded()
         else:
@@ -198,7 +212,7 @@ class Http:
         wait = self._breaker.closed_in()
         if wait:
             raise Unavailable(
-                f"{self.name}: not asked, because it failed repeatedly; the next attempt is in {wait:.1f} s",
+                f"{self.name}: not asked, because it failed repeatedly or asked to wait; next in {wait:.1f} s",
                 error_class="circuit", retry_after_seconds=wait,
             )  # fmt: skip
         self._bucket.take()
@@ -207,6 +221,8 @@ class Http:
         except Unavailable as error:
             if error.error_class != "rate_limit":
                 self._breaker.failed()
+            if error.retry_after_seconds is not None:
+                self._breaker.quiet_for(error.retry_after_seconds)
             raise
         self._breaker.succeeded()
         return body
@@ -310,7 +326,8 @@ def excerpt(body: bytes) -> str:
 
 
 def _worth_another(error: BaseException) -> bool:
-    if not isinstance(error, SourceUnavailable):
+    """An open circuit fails at once: the next poll comes soon, and nobody waits for one system behind another."""
+    if not isinstance(error, Unavailable) or error.error_class == "circuit":
         return False
     return (error.retry_after_seconds or 0.0) <= LONGEST_WAIT_SECONDS
 

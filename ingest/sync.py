@@ -29,7 +29,7 @@ from ingest.personal import received
 
 #: How long one append may hold the write lock, in seconds; parts are sized to stay below it.
 LOCK_SECONDS = 0.08
-SMALLEST_PART, LARGEST_PART = 50, 2_000
+SMALLEST_PART, LARGEST_PART = 200, 2_000
 #: A sweep that misses more than this share of a stream blames the source's list, not the items.
 LARGEST_LOSS, SMALL_STREAM = 0.2, 20
 

@@ -110,6 +110,7 @@ def test_a_page_stored_before_the_remote_failed_stays(case: Case) -> None:
     status = status_of(case.store, case.system, case.stream)
     assert (status.accepted, status.failures, status.error_class) == (2, 1, "connection")
     case.remote.before_page = lambda _page: None
+    case.adapter = an_adapter(case.system, case.remote)
     assert case.pull().accepted == 2
     assert status_of(case.store, case.system, case.stream).failures == 0
 
