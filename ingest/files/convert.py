@@ -229,15 +229,17 @@ class _Reader:
             value = joined.select(pl.when(pl.col("text").is_null()).then(pl.lit(default, dtype)).otherwise("value"))[
                 "literal"
             ]
-        self._note_sentinels(name, text, sentinel)
+        self._note_sentinels(name, spec, text, sentinel)
         return Cells(value.alias(name), joined["error"], joined["class"])
 
-    def _note_sentinels(self, name: str, text: pl.Series, sentinel: Sequence[str]) -> None:
-        if sentinel:
-            counts = text.filter(text.is_in(sentinel)).value_counts(sort=True)
-            for cell, rows in counts.iter_rows():
-                label = f"{name}: {cell.strip()}"
-                self.notes.sentinels[label] = self.notes.sentinels.get(label, 0) + rows
+    def _note_sentinels(self, name: str, spec: FieldSpec, text: pl.Series, sentinel: Sequence[str]) -> None:
+        """Count the cells that were taken for missing, by the word that says so."""
+        words = (*spec.missing, *self.mapping.file.missing)
+        for cell, rows in text.filter(text.is_in(sentinel)).value_counts(sort=True).iter_rows() if sentinel else ():
+            shown = trimmed(cell, spec.trim)
+            word = next((w for w in words if (one := pattern((w,))) is not None and one.fullmatch(shown)), shown)
+            label = f"{name}: {word}"
+            self.notes.sentinels[label] = self.notes.sentinels.get(label, 0) + rows
 
     def _text(self, name: str, spec: FieldSpec) -> pl.Series | None:
         """Give a field's raw text, or None where it has no column here."""

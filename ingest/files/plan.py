@@ -308,13 +308,14 @@ def _latest(groups: Sequence[Converted], table: FileTable, now: datetime) -> dat
     latest = _newest(groups, readable_only=True) or _newest(groups, readable_only=False)
     if latest is None:
         raise ConfigError(
-            f"{table.name} has no time inside that tells when it was exported; say it: --as-of-instant 2026-11-19T18:00:00Z"
+            f"{table.name} has no time inside that tells when it was exported; say it, such as "
+            "--as-of-instant 2026-11-19T18:00:00Z"
         )
     instant = from_micros(latest)
     if instant > now + timedelta(days=1):
         raise ConfigError(
-            f"the latest time in {table.name} is {instant.isoformat()}, which is still to come; correct it, or say when the "
-            "file was exported: --as-of-instant"
+            f"the latest time in {table.name} is {instant.isoformat()}, which is still to come; correct it, or say "
+            "when the file was exported: --as-of-instant"
         )
     return instant
 
