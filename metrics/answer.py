@@ -206,7 +206,7 @@ def _rows(given: Given, metric: Metric, asked: Asked) -> pl.LazyFrame:
     if metric.denominator is None:
         return top.rename({"amount": "numerator"})
     bottom = chosen(given, metric.denominator, asked)
-    if metric.numerator.same_rows(metric.denominator):
+    if metric.numerator.row_identity == metric.denominator.row_identity:
         return top.rename({"amount": "numerator"}).with_columns(metric.denominator.amount.alias("denominator"))
     above, below = top.rename({"amount": "numerator"}), bottom.rename({"amount": "denominator"})
     parts = [

@@ -19,7 +19,7 @@ from metrics.window import Window, midnight, zone_of
 
 CURRENCY = "currency"
 Key = tuple[str | None, ...]
-Identity = tuple[str, ...]
+Identity = tuple[object, ...]
 Where = Mapping[str, str | Sequence[str]]
 
 
@@ -87,7 +87,8 @@ class _Scan:
         wanted = self._wanted([*keys.values(), *conditions, *(part.amount for part in self.parts), *_given(masks)])
         frame = prepared(self.source.scan(given, wanted), self.source, given, sorted(wanted))
         if all(mask is not None for mask in masks):
-            conditions.append(reduce(or_, {str(mask): mask for mask in _given(masks)}.values()))
+            distinct = dict(zip((part.row_identity for part in self.parts), _given(masks), strict=True))
+            conditions.append(reduce(or_, distinct.values()))
         frame = frame.filter(conditions) if conditions else frame
         frame = frame.select(
             *(expr.alias(name) for name, expr in keys.items()),
@@ -100,8 +101,8 @@ class _Scan:
 
     def deal(self, frame: pl.DataFrame, metric: Metric, asked: Asked, found: Sums) -> None:
         """Hand a metric its sums, adding over currencies where its amounts are not money."""
-        identities = {part.identity() for part in metric.parts}
-        mine = [(n, part) for n, part in enumerate(self.parts) if part.identity() in identities]
+        identities = {part.identity for part in metric.parts}
+        mine = [(n, part) for n, part in enumerate(self.parts) if part.identity in identities]
         if not mine:
             return
         names = [*asked.by, *([CURRENCY] if metric.monetary and CURRENCY not in asked.by else [])]
@@ -110,7 +111,7 @@ class _Scan:
             amounts, counts = frame[f"a{n}"].to_list(), frame[f"n{n}"].to_list()
             for key, amount, count in zip(keys, amounts, counts, strict=True):
                 if count:
-                    held = found.setdefault(key, {}).setdefault(part.identity(), Sum())
+                    held = found.setdefault(key, {}).setdefault(part.identity, Sum())
                     held.add(amount, count, largest=part.largest)
 
     def _keys(self, given: Given, asked: Asked) -> dict[str, pl.Expr]:
@@ -145,7 +146,7 @@ def _scans(metrics: Sequence[Metric], asked: Asked) -> list[_Scan]:
     for metric in metrics:
         for part in metric.parts:
             scan = (part.source, part.time if periodic else None)
-            shared.setdefault(scan, {})[part.identity()] = part
+            shared.setdefault(scan, {})[part.identity] = part
             if metric.monetary:
                 monetary.add(scan)
     return [_Scan(*scan, tuple(parts.values()), scan in monetary) for scan, parts in shared.items()]

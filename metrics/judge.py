@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from metrics.doubt import Doubt
-from metrics.engine import CURRENCY, Asked, Key, Sum, Sums
+from metrics.engine import CURRENCY, Asked, Identity, Key, Sum, Sums
 from metrics.figure import Figure, Number, gravest
 from metrics.metric import Metric, Part
 from metrics.needs import Need
@@ -32,7 +32,7 @@ class Judge:
         if not sums:
             return [self._figure({}, None, {}, doubts)]
         monetary = self.metric.monetary and CURRENCY not in self.asked.by
-        currencies = sorted({str(key[-1]) for key in sums}) if monetary else []
+        currencies = sorted({key[-1] or "unknown" for key in sums}) if monetary else []
         apart = len(currencies) > 1
         if apart:
             reason = f"amounts in {', '.join(currencies)} are never added: see them by currency"
@@ -57,7 +57,7 @@ class Judge:
         self,
         dimensions: Mapping[str, str | None],
         currency: str | None,
-        parts: Mapping[tuple[str, ...], Sum],
+        parts: Mapping[Identity, Sum],
         doubts: Sequence[Doubt],
     ) -> Figure:
         metric = self.metric
@@ -88,8 +88,8 @@ class Judge:
             position=self.given.facts.position,
         )
 
-    def _sum(self, part: Part, parts: Mapping[tuple[str, ...], Sum]) -> Number | None:
-        held = parts.get(part.identity())
+    def _sum(self, part: Part, parts: Mapping[Identity, Sum]) -> Number | None:
+        held = parts.get(part.identity)
         if held is None or not held.rows:
             return 0 if self.metric.empty_is_zero else None
         return held.amount if part.per == 1 or held.amount is None else held.amount / part.per
@@ -104,10 +104,10 @@ class Judge:
             return None, nothing
         return numerator / denominator, nothing
 
-    def _own(self, parts: Mapping[tuple[str, ...], Sum]) -> list[Doubt]:
+    def _own(self, parts: Mapping[Identity, Sum]) -> list[Doubt]:
         """Tell what may still change this group's figure."""
         pending = self.metric.pending
-        held = parts.get(pending.identity()) if pending else None
+        held = parts.get(pending.identity) if pending else None
         if held is None or not held.amount:
             return []
         return [Doubt("provisional", self.metric.pending_text.format(held.amount))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Literal
 
 import polars as pl
@@ -34,14 +35,16 @@ class Part:
     trailing: str | None = None
     per: int = 1  #: what the sum is divided by at the end, so that whole numbers are added exactly
 
-    def identity(self) -> tuple[str, ...]:
-        """Give what makes two parts the same sum, so that it is taken once."""
-        which = (self.source.name, self.time, self.only, self.span, self.trailing)
-        return tuple(str(part) for part in (*which, self.amount, self.largest, self.per))
+    @cached_property
+    def row_identity(self) -> tuple[object, ...]:
+        """Tell what makes two parts sums over the same rows."""
+        only = None if self.only is None else self.only.meta.serialize()
+        return (self.source.name, self.time, only, self.span, self.trailing)
 
-    def same_rows(self, other: Part) -> bool:
-        """Tell whether two parts add up the same rows."""
-        return self.identity()[:5] == other.identity()[:5]
+    @cached_property
+    def identity(self) -> tuple[object, ...]:
+        """Tell what makes two parts the same sum, so that it is taken once."""
+        return (*self.row_identity, self.amount.meta.serialize(), self.largest, self.per)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,26 +69,15 @@ def _share(part: pl.Expr) -> pl.Expr:
 
 _PHYSICAL = pl.col("kind") != "service"
 
-#: The customer changed their mind in time: before the promise and before anything left. All else stays and counts.
-_EXCUSED = (
-    (pl.col("cancel_cause") == "customer")
-    & pl.col("cancelled_at").is_not_null()
-    & (pl.col("ship_by").is_null() | (pl.col("cancelled_at") < pl.col("ship_by")))
-    & (pl.col("first_shipped_at").is_null() | (pl.col("cancelled_at") < pl.col("first_shipped_at")))
-)
-_DUE = (
-    pl.when(_PHYSICAL & _EXCUSED)
-    .then(pl.max_horizontal(pl.col("ordered_units") - pl.col("cancelled_units"), 0))
-    .when(_PHYSICAL)
-    .then(pl.col("ordered_units"))
-    .otherwise(0)
-)
+#: What the customer is owed: cancellations that excuse nobody stay in.
+_DUE = pl.when(_PHYSICAL).then(pl.max_horizontal(pl.col("ordered_units") - pl.col("excused_units"), 0)).otherwise(0)
 _OPEN = pl.when(_PHYSICAL).then(pl.col("open_units")).otherwise(0)
 
 #: What a line contributes, by name; at order grain these are the sums over the order's lines.
 LINE_AMOUNTS: dict[str, pl.Expr] = {
     "due_units": _DUE,
     "first_pass_units": pl.min_horizontal(_DUE, "first_shipment_units"),
+    "promised_units": pl.when(pl.col("ship_by").is_not_null()).then(_DUE).otherwise(0),
     "prompt_units": pl.min_horizontal(_DUE, "on_time_units"),
     "unsent_units": pl.when(pl.col("first_shipped_at").is_null()).then(_OPEN).otherwise(0),
     "waiting_units": _OPEN,
@@ -97,8 +86,10 @@ LINE_AMOUNTS: dict[str, pl.Expr] = {
     "physical_units": pl.when(_PHYSICAL).then(pl.col("ordered_units")).otherwise(0),
 }
 
-_HEAD = ("channel", "country", "customer", "connection", "simulated", "promise", "currency")
-_HEAD_COLUMNS = (*_HEAD, "placed_at", "ship_by", "hold", "paid")
+_WHOSE = ("channel", "country", "customer", "connection", "simulated", "currency")
+_HEAD = (*_WHOSE, "promise")
+_HEAD_COLUMNS = (*_WHOSE, "placed_at", "hold", "paid")  #: the same on every line of an order
+_PROMISES = ("ship_by", "promise")  #: a file may promise each line for itself
 _AGES = {
     "held": pl.col("hold").is_not_null(),
     "age": _age("placed_at"),
@@ -127,7 +118,7 @@ def _view(make: Scan) -> tuple[Scan, Callable[[Given], pl.LazyFrame]]:
         return make(given, wanted).with_columns(pl.lit(1, pl.Int64).alias(WEIGHT))
 
     def rows(given: Given) -> pl.LazyFrame:
-        return make(given, frozenset({*_HEAD_COLUMNS, *LINE_AMOUNTS}))
+        return make(given, frozenset({*_HEAD_COLUMNS, *_PROMISES, *LINE_AMOUNTS}))
 
     return scan, rows
 
@@ -142,32 +133,48 @@ def _added(wanted: frozenset[str]) -> list[pl.Expr]:
 
 
 def _orders(given: Given, wanted: frozenset[str]) -> pl.LazyFrame:
-    """Make a row an order. Grouping by its head as well lets a retracted head cancel out against its weight."""
-    head = [name for name in _HEAD_COLUMNS if name in wanted]
-    grouped = _lines(given).group_by(ENTITY, *head).agg(pl.col(WEIGHT).sum(), *_added(wanted))
-    return grouped.filter(pl.col(WEIGHT) > 0).drop(WEIGHT)
+    """Make a row an order. Grouping by its head as well lets a retracted head cancel out against its weight.
+
+    An order is promised for when its last line is, and by policy where any of them is.
+    """
+    head = [ENTITY, *(name for name in _HEAD_COLUMNS if name in wanted)]
+    promises = [name for name in _PROMISES if name in wanted]
+    grouped = _standing(_lines(given), [*head, *promises], wanted)
+    if not promises:
+        return grouped
+    return grouped.group_by(head).agg(pl.col(promises).max(), *_summed(wanted))
 
 
 def _open_orders(given: Given, _wanted: frozenset[str]) -> pl.LazyFrame:
-    """Make a row an order with open units: it stands where its least advanced open line stands."""
+    """Make a row an order with open units: it stands where its least advanced open line does, due when the first is."""
     amounts, ranks = frozenset(LINE_AMOUNTS), range(len(OPEN_STAGES))
     head = [ENTITY, *_HEAD_COLUMNS]
-    work = (
-        _lines(given, _PHYSICAL & (pl.col("open_units") > 0))
-        .group_by(*head, "stage", "stage_since", "location")
-        .agg(pl.col(WEIGHT).sum(), *_added(amounts))
-        .filter(pl.col(WEIGHT) > 0)
-        .with_columns(pl.col("stage").replace_strict(OPEN_STAGES, ranks, default=0, return_dtype=pl.Int8).alias("rank"))
-    )
+    rank = pl.col("stage").replace_strict(OPEN_STAGES, ranks, default=0, return_dtype=pl.Int8)
+    lines = _lines(given, _PHYSICAL & (pl.col("open_units") > 0))
+    work = _standing(lines, [*head, *_PROMISES, "stage", "stage_since", "location"], amounts)
     first, last = pl.col("location").min(), pl.col("location").max()
-    orders = work.group_by(head).agg(
-        pl.col("rank").min(),
-        pl.col("stage_since").min(),
-        pl.when(first == last).then(first).when(first.is_not_null()).then(pl.lit("several")).alias("location"),
-        *(pl.col(name).sum() for name in LINE_AMOUNTS),
+    orders = (
+        work.with_columns(rank.alias("rank"))
+        .group_by(head)
+        .agg(
+            pl.col("rank", "stage_since", "ship_by").min(),
+            pl.col("promise").max(),
+            pl.when(first == last).then(first).when(first.is_not_null()).then(pl.lit("several")).alias("location"),
+            *_summed(amounts),
+        )
     )
     stage = pl.col("rank").replace_strict(ranks, OPEN_STAGES, return_dtype=pl.String)
     return orders.with_columns(stage.alias("stage")).drop("rank")
+
+
+def _standing(lines: pl.LazyFrame, keys: Sequence[str], wanted: frozenset[str]) -> pl.LazyFrame:
+    """Add up lines by keys, leaving out what was only there to be taken back."""
+    grouped = lines.group_by(keys).agg(pl.col(WEIGHT).sum(), *_added(wanted))
+    return grouped.filter(pl.col(WEIGHT) > 0).drop(WEIGHT)
+
+
+def _summed(wanted: frozenset[str]) -> list[pl.Expr]:
+    return [pl.col(name).sum() for name in LINE_AMOUNTS if name in wanted]
 
 
 def _stock(given: Given, _wanted: frozenset[str] = frozenset()) -> pl.LazyFrame:

@@ -1,8 +1,9 @@
 """First-pass fill rate: the share of what was ordered that left in the order's first shipment, whatever the date.
 
-A line or an order counts when all of it did. Services are not in question. A customer's cancellation leaves the
-denominator only if it came before the promise and before anything left; every other cancellation stays and counts as
-not filled. What has not left yet counts as not filled and makes the figure provisional.
+A line or an order counts when all of it did. Services are not in question. A cancellation by the customer, or by a
+check of payment or fraud, leaves the denominator only if it came before the promise, before the warehouse was asked to
+ship and before any backorder; every other one stays and counts as not filled. What has not left yet counts as not
+filled and makes the figure provisional.
 
 Example: 10 units ordered, 8 in the first parcel, 2 two days later: 80 % of units, 0 % of lines and orders.
 """

@@ -1,9 +1,9 @@
 """Return rate: the share of shipped units that came back.
 
-By ship cohort (return_rate): units returned to date ÷ units shipped, by the time they left; mature 30 days after, and
-provisional until then. By return date (return_rate_by_return_date): units returned in the window ÷ units shipped in
-it, whichever sale they belong to. A return that no line of an order can be found for is unlinked: it counts by return
-date, not by cohort.
+By ship cohort (return_rate): units that arrived back to date ÷ units shipped, by the time they left; mature 30 days
+after, and provisional until then. By return date (return_rate_by_return_date): units whose return was asked for in the
+window ÷ units shipped in it, whichever sale they belong to. A return that no line of an order can be found for is
+unlinked: it counts by return date, not by cohort.
 
 Example: of 50 units shipped in March 4 came back, 1 of them in April: 8 % by cohort.
 """

@@ -63,6 +63,7 @@ def _lines(draw: st.DrawFn, head: Row, line_id: str, cancelled_at: datetime | No
         shipped_units=shipped,
         cancelled_units=cancelled,
         cancelled_at=cancelled_at if cancelled else None,
+        excused_units=cancelled if draw(st.booleans()) else 0,
         cancel_cause=draw(st.sampled_from(["customer", "supply", None])) if cancelled else None,
         first_shipment_units=draw(st.integers(0, shipped)),
         on_time_units=draw(st.integers(0, shipped)) if head["ship_by"] else 0,

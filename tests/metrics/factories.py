@@ -40,6 +40,7 @@ def a_line(**given: Any) -> Row:  # noqa: ANN401 -- any column or argument
         "told_units": shipped, "returned_units": 0, "open_units": ordered - cancelled - shipped,
         "first_shipped_at": left, "last_shipped_at": left, "ship_by": ship_by, "promise": "given" if ship_by else None,
         "location": "NORTH", "stage": "shipped" if shipped else "placed", "stage_since": placed, "paid": True,
+        "excused_units": 0,
     }  # fmt: skip
     given.pop("shipped_at", None)
     return row | given

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from data.lake import Facts
 from metrics.answer import answer
 from metrics.figure import Figure
+from metrics.window import Window
 from tests.metrics.factories import DAY, HOUR, LATER, MARCH, NOON, PROMISE, a_line, an_open_line, some_facts
 
 
@@ -65,35 +64,30 @@ def test_the_promise_date_puts_a_line_into_the_window_not_the_order_date() -> No
     assert sums(some_facts(order_line=lines), "on_time_fill_rate_units") == (1, 1)
 
 
-@pytest.mark.parametrize(
-    ("cause", "cancelled_at", "ordered"),
-    [
-        ("customer", PROMISE - HOUR, 6),  # changed their mind in time: 4 of the 10 are no longer due
-        ("customer", PROMISE + HOUR, 10),  # after the promise was broken
-        ("customer", None, 10),  # nobody knows when
-        ("supply", PROMISE - HOUR, 10),
-        (None, PROMISE - HOUR, 10),
-    ],
-)
-def test_only_a_customer_who_cancels_before_the_promise_leaves_the_denominator(
-    cause: str | None, cancelled_at: object, ordered: int
-) -> None:
-    line = a_line(
-        ordered_units=10, cancelled_units=4, cancel_cause=cause, cancelled_at=cancelled_at, shipped_at=PROMISE,
-    )  # fmt: skip
-    line |= {"first_shipped_at": PROMISE}
-    assert sums(some_facts(order_line=[line]), "on_time_fill_rate_units") == (6, ordered)
+def test_what_the_customer_cancelled_in_time_leaves_the_denominator() -> None:
+    line = a_line(ordered_units=10, cancelled_units=4, cancel_cause="customer", excused_units=4)
+    facts = some_facts(order_line=[line])
+    assert sums(facts, "on_time_fill_rate_units") == (6, 6)
+    assert sums(facts, "on_time_fill_rate_orders") == (1, 1)
 
 
-def test_a_customer_who_cancels_the_rest_after_a_short_shipment_still_counts() -> None:
-    line = a_line(
-        ordered_units=10,
-        cancelled_units=4,
-        cancel_cause="customer",
-        cancelled_at=NOON + 3 * HOUR,
-        shipped_at=NOON + HOUR,
-    )
-    assert sums(some_facts(order_line=[line]), "first_pass_fill_rate_units") == (6, 10)
+def test_what_could_not_be_supplied_stays_and_counts_as_missed() -> None:
+    line = a_line(ordered_units=10, cancelled_units=4, cancel_cause="supply")
+    facts = some_facts(order_line=[line])
+    assert sums(facts, "on_time_fill_rate_units") == (6, 10)
+    assert sums(facts, "first_pass_fill_rate_lines") == (0, 1)
+
+
+def test_an_order_that_was_excused_whole_is_not_in_question() -> None:
+    line = a_line(ordered_units=2, cancelled_units=2, excused_units=2)
+    assert sums(some_facts(order_line=[line, a_line(entity="b")]), "on_time_fill_rate_orders") == (1, 1)
+
+
+def test_an_order_whose_lines_are_promised_apart_is_one_order_promised_for_the_last() -> None:
+    lines = [a_line(), a_line(line_id="2", ship_by=MARCH.end - HOUR), an_open_line(line_id="3", ship_by=None)]
+    facts = some_facts(order_line=lines)
+    assert sums(facts, "on_time_fill_rate_orders") == (1, 1)
+    assert sums(facts, "on_time_fill_rate_orders", window=Window(MARCH.start, PROMISE + HOUR)) == (None, None)
 
 
 def test_a_line_without_a_promise_is_outside_the_rate_and_visible_beside_it() -> None:

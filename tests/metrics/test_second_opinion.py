@@ -21,16 +21,7 @@ def in_window(row: Row, time: str) -> bool:
 
 def still_wanted(line: Row) -> int:
     """Count the units that the customer was owed."""
-    if line["kind"] == "service":
-        return 0
-    cancelled_at = line.get("cancelled_at")
-    excused = (
-        line.get("cancel_cause") == "customer"
-        and cancelled_at is not None
-        and not (line["ship_by"] and cancelled_at >= line["ship_by"])
-        and not (line["first_shipped_at"] and cancelled_at >= line["first_shipped_at"])
-    )
-    return int(line["ordered_units"] - (line["cancelled_units"] if excused else 0))
+    return 0 if line["kind"] == "service" else int(line["ordered_units"] - line["excused_units"])
 
 
 def fill(lines: Iterable[Row], time: str, sent: str, promise: str | None) -> dict[str, tuple[int, int]]:
