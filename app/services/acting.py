@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
-from actions import cases, planning, rows
+from actions import cases, planning, policy, rows
 from actions.cases import Step
 from actions.desk import Desk, open_desk
 from actions.people import Person, person
 from actions.planning import Planned
+from actions.policy import Policy
 from actions.targets import Target
 from actions.view import View
 from app.services.clock import business_now
@@ -124,6 +125,33 @@ def dismiss(store: Store, chosen: Chosen, *, reason: str) -> list[Step]:
     """Say of cases that they are no problem, and why."""
     desk, who = desk_of(store), local_person(store)
     return _each(store, chosen, lambda case_id: cases.dismiss(desk, case_id, by=who, reason=reason))
+
+
+def standstill(store: Store) -> str | None:
+    """Say why nothing is sent now; None where it is."""
+    with desk_of(store).read() as conn:
+        return policy.standstill(conn)
+
+
+def pause(store: Store) -> None:
+    """Stop every write to every system at once; what was approved is kept."""
+    policy.pause(desk_of(store), by=local_person(store), reason="from the desk")
+
+
+def resume(store: Store) -> None:
+    """Let approved writes be sent again."""
+    policy.resume(desk_of(store), by=local_person(store))
+
+
+def ladder(store: Store, kind: str) -> Policy:
+    """Tell how far a type of action has climbed: off, shadow, draft, approve or auto."""
+    with desk_of(store).read() as conn:
+        return policy.policy_of(conn, kind)
+
+
+def allow(store: Store, kind: str) -> None:
+    """Let people approve a type of action, which until now only drew its cards."""
+    policy.set_policy(desk_of(store), kind, by=local_person(store), ladder="approve")
 
 
 def undo(store: Store, now: datetime, action_id: int) -> Planned:

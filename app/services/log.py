@@ -42,10 +42,9 @@ class Chain:
     head: str
 
 
-def entries(store: Store, *, who: str = "", what: str = "") -> list[Entry]:
-    """List the newest rows, by who and what."""
-    found = [_entry(row) for row in audit.entries(desk_of(store), limit=SHOWN)]
-    return [e for e in found if who in ("", e.by) and what in ("", e.what)]
+def entries(store: Store) -> list[Entry]:
+    """List the newest rows."""
+    return [_entry(row) for row in audit.entries(desk_of(store), limit=SHOWN)]
 
 
 def chain(store: Store) -> Chain:
@@ -55,9 +54,9 @@ def chain(store: Store) -> Chain:
     return Chain(whole=proof.whole, words=proof.words, head=head.hash if head else "")
 
 
-def done(store: Store, *, status: str | None = None) -> Sequence[dict[str, Any]]:
+def done(store: Store) -> Sequence[dict[str, Any]]:
     """List actions, the newest first."""
-    return actions(desk_of(store), status=status, limit=SHOWN)
+    return actions(desk_of(store), limit=SHOWN)
 
 
 def can_undo(action: dict[str, Any]) -> bool:

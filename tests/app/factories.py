@@ -70,27 +70,39 @@ def _key(event: Event) -> str:
 
 
 def a_shop(store: Store, *, orders: int = 40, now: datetime = NOW) -> None:
-    """Fill a workspace: a month of shipped orders, one late, one that the channel was never told of, a drifted listing."""
+    """Fill a workspace: a month of orders, one late, one whose parcel the channel does not know, a drifted listing."""
     feed(store, "storefront", "channels", [ChannelStated(channel="web", name="Web", locations=("NORTH",))], now=now)
     feed(store, "warehouse", "locations", [LocationStated(location="NORTH", name="North")], now=now)
     feed(store, "erp", "items", [an_item("A", name=EVIL, supplier="S1"), an_item("B", supplier="S1")], now=now)
-    feed(store, "erp", "suppliers", [SupplierStated(supplier="S1", name="S", lead_time_days=14, currency="GBP")], now=now)
+    feed(
+        store, "erp", "suppliers", [SupplierStated(supplier="S1", name="S", lead_time_days=14, currency="GBP")], now=now
+    )
     feed(store, "erp", "terms", [TermsStated(supplier="S1", sku="A", moq=12, pack=6, unit_cost=Decimal(1))], now=now)
     feed(store, "erp", "purchases", [_purchase(now)], now=now)
     placed = [now - timedelta(days=1 + n % 27, hours=6) for n in range(orders)]
     made = [_order(n, at) for n, at in enumerate(placed)]
-    late = an_order("storefront/9001", a_line(units=3, title=EVIL), placed_at=now - 3 * DAY, ship_by=now - DAY, promise="given")
+    late = an_order(
+        "storefront/9001", a_line(units=3, title=EVIL), placed_at=now - 3 * DAY, ship_by=now - DAY, promise="given"
+    )
     feed(store, "storefront", "orders", [*made, late], now=now)
     captures = [a_payment(f"PAY{n}", f"storefront/{1000 + n}", at=at) for n, at in enumerate(placed)]
     fees = [
-        a_payment(f"FEE{n}", f"storefront/{1000 + n}", 12, kind="fee", fee_kind="payment", at=at) for n, at in enumerate(placed)
+        a_payment(f"FEE{n}", f"storefront/{1000 + n}", 12, kind="fee", fee_kind="payment", at=at)
+        for n, at in enumerate(placed)
     ]
     feed(store, "storefront", "payments", [*captures, *fees], now=now)
     parcels = [
-        a_parcel(f"P{n}", f"storefront/{1000 + n}", handed_over_at=at + HOUR, freight_minor=40) for n, at in enumerate(placed)
+        a_parcel(f"P{n}", f"storefront/{1000 + n}", handed_over_at=at + HOUR, freight_minor=40)
+        for n, at in enumerate(placed)
     ]
     feed(store, "warehouse", "shipments", parcels, now=now)
-    feed(store, "warehouse", "work", [a_work("W9001", "storefront/9001", ("1", "A", 3), released_at=now - 3 * DAY)], now=now)
+    feed(
+        store,
+        "warehouse",
+        "work",
+        [a_work("W9001", "storefront/9001", ("1", "A", 3), released_at=now - 3 * DAY)],
+        now=now,
+    )
     feed(store, "carrier", "parcels", [a_tracking("T-P0", scans=(Scan(placed[0] + 2 * HOUR, "picked_up"),))], now=now)
     sale = SaleStated(
         order="storefront/1000", sale="SO1000", status="done", total_minor=999, currency="GBP", created_at=placed[0]
@@ -123,7 +135,9 @@ def _purchase(now: datetime) -> PurchaseStated:
 
 def a_dead_letter(store: Store, *, now: datetime = NOW) -> None:
     """Put a record into the log that nobody understands."""
-    item = Received(key="R9", raw=b'{"quantity": "two"}', observed_at=to_micros(now), error=RecordInvalid("quantity is 'two'"))
+    item = Received(
+        key="R9", raw=b'{"quantity": "two"}', observed_at=to_micros(now), error=RecordInvalid("quantity is 'two'")
+    )
     with store.log.write() as conn:
         append(conn, source_id(conn, "storefront", "returns"), prepare([item]), received_at=to_micros(now), parser=1)
 
@@ -147,7 +161,7 @@ def open_page(name: str, **query: str) -> AppTest:
         from app.desk import shell
 
         st.navigation(list(shell.pages().values()), position="hidden")
-        shell._show(name)  # noqa: SLF001 -- the page without the navigation's choice
+        shell._show(name)
 
     page = AppTest.from_function(script, kwargs={"name": name}, default_timeout=60)
     for key, value in query.items():
@@ -163,7 +177,9 @@ def html_of(page: AppTest) -> str:
 def markdown_of(page: AppTest) -> str:
     """Give everything on a page that Streamlit renders as Markdown."""
     kinds = ("markdown", "caption", "button", "metric", "expander", "toast")
-    return "\n".join(str(getattr(element, "value", "") or getattr(element, "label", "")) for k in kinds for element in _all(page, k))
+    return "\n".join(
+        str(getattr(element, "value", "") or getattr(element, "label", "")) for k in kinds for element in _all(page, k)
+    )
 
 
 def _all(page: AppTest, kind: str) -> Iterable[Any]:

@@ -19,7 +19,8 @@ def said(page: AppTest) -> str:
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_every_screen_shows_the_shop_with_freshness_publication_and_who_one_is(troubled: Store, screen: str) -> None:
+@pytest.mark.usefixtures("troubled")
+def test_every_screen_shows_the_shop_with_freshness_publication_and_who_one_is(screen: str) -> None:
     text = said(open_page(screen))
     assert "Fresh: complete to" in text
     assert "Publication <b>1</b>" in text
@@ -28,20 +29,23 @@ def test_every_screen_shows_the_shop_with_freshness_publication_and_who_one_is(t
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_every_screen_says_what_an_empty_workspace_means(store: Store, screen: str) -> None:
+@pytest.mark.usefixtures("store")
+def test_every_screen_says_what_an_empty_workspace_means(screen: str) -> None:
     text = said(open_page(screen))
     assert "Nothing published yet" in text
     assert "No data yet" in text
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_names_from_outside_are_never_markup_or_markdown(troubled: Store, screen: str) -> None:
+@pytest.mark.usefixtures("troubled")
+def test_names_from_outside_are_never_markup_or_markdown(screen: str) -> None:
     page = open_page(screen)
     assert "<img src=x" not in said(page)
     assert "![x](http" not in markdown_of(page).replace("\\", "")
 
 
-def test_the_overview_has_six_figures_one_sentence_and_three_things_to_do(troubled: Store) -> None:
+@pytest.mark.usefixtures("troubled")
+def test_the_overview_has_six_figures_one_sentence_and_three_things_to_do() -> None:
     page = open_page("overview")
     text = said(page)
     assert text.count('class="fw-kpi"') == 6
@@ -49,7 +53,8 @@ def test_the_overview_has_six_figures_one_sentence_and_three_things_to_do(troubl
     assert 1 <= sum(str(button.key).startswith("do-") for button in page.button) <= 3
 
 
-def test_an_order_is_found_by_its_tracking_number_and_its_systems_disagree(shop: Store) -> None:
+@pytest.mark.usefixtures("shop")
+def test_an_order_is_found_by_its_tracking_number_and_its_systems_disagree() -> None:
     text = said(open_page("orders", id="T-P0"))
     assert "Order storefront/1000" in text
     assert "the channel was never told of T-P0" in text
@@ -57,36 +62,42 @@ def test_an_order_is_found_by_its_tracking_number_and_its_systems_disagree(shop:
     assert "Carrier scan: picked up" in text
 
 
-def test_an_id_that_nobody_stated_says_so(shop: Store) -> None:
+@pytest.mark.usefixtures("shop")
+def test_an_id_that_nobody_stated_says_so() -> None:
     assert "No system knows this id" in said(open_page("orders", id="nope"))
 
 
-def test_the_answer_for_the_customer_says_only_what_is_known(shop: Store) -> None:
+@pytest.mark.usefixtures("shop")
+def test_the_answer_for_the_customer_says_only_what_is_known() -> None:
     page = open_page("orders", id="storefront/1001")
     assert page.code[0].value.startswith("Your order 1001 of ")
     assert "left us on" in page.code[0].value
 
 
-def test_late_orders_stand_in_the_list_with_how_late_they_are(shop: Store) -> None:
+@pytest.mark.usefixtures("shop")
+def test_late_orders_stand_in_the_list_with_how_late_they_are() -> None:
     page = open_page("orders", late="true")
     said(page)
     assert page.dataframe[0].value["order"].to_list() == ["storefront/9001"]
     assert page.dataframe[0].value["due_in_hours"].to_list()[0] < 0
 
 
-def test_the_bridge_goes_from_gross_sales_to_contribution(shop: Store) -> None:
+@pytest.mark.usefixtures("shop")
+def test_the_bridge_goes_from_gross_sales_to_contribution() -> None:
     text = said(open_page("margin"))
     assert "Costs known for 100.0% of sales" in text
     assert "of net sales stay as contribution margin 2" in text
 
 
-def test_the_stock_screen_explains_its_suggestion_as_a_receipt(shop: Store) -> None:
+@pytest.mark.usefixtures("shop")
+def test_the_stock_screen_explains_its_suggestion_as_a_receipt() -> None:
     text = said(open_page("stock", only="all", sku="A"))
     assert "A at NORTH" in text
     assert "demand a day" in text
 
 
-def test_the_rows_of_a_figure_stand_with_its_definition(shop: Store) -> None:
+@pytest.mark.usefixtures("shop")
+def test_the_rows_of_a_figure_stand_with_its_definition() -> None:
     page = open_page("rows", metric="late_orders")
     assert "orders with open units past ship-by" in said(page)
     assert page.dataframe[0].value["entity"].to_list() == ["storefront/9001"]
@@ -121,7 +132,8 @@ def test_start_says_what_is_answerable_and_what_one_more_file_unlocks(store: Sto
     assert "connect the warehouse or map a ship date" in text
 
 
-def test_filters_come_from_the_address_and_what_is_unknown_there_is_ignored(shop: Store) -> None:
+@pytest.mark.usefixtures("shop")
+def test_filters_come_from_the_address_and_what_is_unknown_there_is_ignored() -> None:
     page = open_page("overview", days="7", channel="web")
     assert "in the last 7 days" in said(page)
     page = open_page("overview", days="9999", channel="nowhere")

@@ -141,11 +141,19 @@ def way(action: Mapping[str, Any]) -> str:
 
 
 def _outcome(action: Mapping[str, Any]) -> str:
-    said_so = [str(action["outcome"])] if action.get("outcome") else []
-    read = action.get("read_back")
-    if isinstance(read, Mapping):
-        said_so.append(f"read back: {read.get('words', '')}")
-    at = action.get("verified_at")
-    if isinstance(at, datetime):
-        said_so.append(f"verified {at:%H:%M:%S} UTC")
-    return f'<div class="fw-note">{esc(" · ".join(said_so))}</div>' if said_so else ""
+    """Say what the read-back showed, or what keeps the action from it."""
+    read, at = action.get("read_back"), action.get("verified_at")
+    told = str(read.get("words", "")) if isinstance(read, Mapping) else ""
+    if isinstance(at, datetime) and action["status"] == "verified":
+        return f'<div class="fw-note">{badge(f"verified {at:%H:%M:%S} UTC", "good")} {esc(told)}</div>'
+    if action["status"] in _ENDED or told:
+        return f'<div class="fw-note">{esc(told or action.get("outcome") or "")}</div>'
+    return ""
+
+
+def answer_text(action: Mapping[str, Any]) -> str:
+    """Write the request, its key and what the remote answered, as they were."""
+    parts = [request_text(action["plan"] or {}), f"Idempotency-Key: {action['key']}"]
+    if action.get("outcome"):
+        parts.append(f"Answer, {action['attempts']} sent: {action['outcome']}")
+    return "\n\n".join(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from app.desk.components.tables import content_key
+from app.desk.components.tables import ROW, content_key, grid_height
 from app.desk.components.text import heading, put
 from app.services import words
 from app.services.export import to_csv
@@ -26,7 +26,8 @@ def grid(frame: pl.DataFrame, *, name: str, whole: int | None = None, height: in
         shown,
         key=content_key(f"grid-{name}", (frame.height, *frame.columns)),
         hide_index=True,
-        height=min(height, 38 + 35 * shown.height),
+        height=grid_height(shown.height, height),
+        row_height=ROW,
         alt=f"{told} of {name}",
     )
 

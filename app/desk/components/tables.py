@@ -23,6 +23,14 @@ def content_key(prefix: str, ids: Iterable[object]) -> str:
     return f"{prefix}-{digest[:12]}"
 
 
+ROW, HEAD = 32, 34  #: heights of a grid's row and its head, in pixels
+
+
+def grid_height(rows: int, most: int) -> int:
+    """Give the height that shows so many rows, at most so many pixels."""
+    return min(most, HEAD + ROW * rows)
+
+
 def table(columns: Sequence[Column], rows: Sequence[Sequence[object]], *, total: Sequence[object] | None = None) -> str:
     """Draw a small table; numbers stand right, a total row closes it."""
     head = "".join(f'<th scope="col" class="{_css(c)}">{esc(c.title)}</th>' for c in columns)

@@ -128,10 +128,15 @@ def _letters(visit: Visit) -> None:
             put(note(f"{told} · received {words.instant(letter.arrived)} UTC"))
             st.code(letter.body[:BODY].decode("utf-8", "replace"), language=None, wrap_lines=True)
             put(note("Correct the source or the mapping, then read it again, with or without a correction:"))
-            st.code(f"fillwell ingest dead-letters replay {letter.id} --workspace {visit.store.workspace}", language=None)
+            st.code(
+                f"fillwell ingest dead-letters replay {letter.id} --workspace {visit.store.workspace}", language=None
+            )
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 why = st.text_input(
-                    "Why", key=f"why-{letter.id}", placeholder="Why nobody needs to look again", label_visibility="collapsed"
+                    "Why",
+                    key=f"why-{letter.id}",
+                    placeholder="Why nobody needs to look again",
+                    label_visibility="collapsed",
                 )
                 st.button("Set aside", key=f"aside-{letter.id}", on_click=_aside, args=(visit, letter.id, why))
     for done, text in st.session_state.pop("health-said", []):

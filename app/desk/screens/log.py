@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
 from app.desk.components.badges import badge, outcome
-from app.desk.components.cases import plan_card, request_text, way
+from app.desk.components.cases import answer_text, plan_card, way
 from app.desk.components.export import grid
 from app.desk.components.filters import choose, place
-from app.desk.components.tables import content_key
+from app.desk.components.tables import ROW, content_key, grid_height
 from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit
 from app.desk.shell import empty, link, page
@@ -19,27 +21,34 @@ from app.services import acting, words
 from app.services.log import Entry, can_undo, chain, done, entries
 from data.errors import FillwellError
 
-STATUSES = ("all", "planned", "approved", "sent", "confirmed", "verified", "unknown", "mismatch", "failed", "cancelled")
+ALL = "all"
 
 
 def show(visit: Visit) -> None:
     """Draw the screen."""
     with page(visit, "Action log", "what was done, and the proof"):
         _chain(visit)
-        status = choose("status", STATUSES, default="all", label=str.capitalize, shape="pills")
-        found = done(visit.store, status=None if status == "all" else status)
-        if not found:
+        every = done(visit.store)
+        status = _statuses(every)
+        found = [action for action in every if status in (ALL, action["status"])]
+        if not every:
             empty(
                 "No action yet", "Plan and approve a fix in the queue: each step of it is then listed and sealed here."
             )
         else:
             left, right = st.columns([11, 9], gap="small")
             with left, st.container(key="card-actions"):
-                chosen = _actions(list(found))
+                chosen = _actions(found)
             with right, st.container(key="card-action", gap="xsmall"):
                 _receipt(visit, chosen)
         with st.container(key="card-audit"):
             _audit(visit)
+
+
+def _statuses(every: Sequence[dict[str, Any]]) -> str:
+    counts = Counter(str(action["status"]) for action in every)
+    names = {ALL: f"All {len(every)}"} | {name: f"{name.capitalize()} {n}" for name, n in counts.most_common()}
+    return choose("status", list(names), default=ALL, label=names.__getitem__, shape="pills")
 
 
 def _chain(visit: Visit) -> None:
@@ -69,14 +78,15 @@ def _actions(found: list[dict[str, Any]]) -> dict[str, Any]:
         on_select="rerun",
         selection_mode="single-cell",
         hide_index=True,
-        height=min(400, 38 + 35 * len(found)),
+        height=grid_height(len(found), 400),
+        row_height=ROW,
         column_config={
             "Action": st.column_config.NumberColumn(width=56),
-            "What": st.column_config.TextColumn(width=300),
+            "What": st.column_config.TextColumn(width=240),
             "Status": st.column_config.TextColumn(width=84),
             "By": st.column_config.TextColumn(width=72),
-            "Planned": st.column_config.TextColumn(width=128),
-            "Verified": st.column_config.TextColumn(width=128),
+            "Planned": st.column_config.TextColumn(width=118),
+            "Verified": st.column_config.TextColumn(width=118),
             "Tries": st.column_config.NumberColumn(width=48),
         },
         alt="Actions, the newest first",
@@ -90,10 +100,8 @@ def _receipt(visit: Visit, action: dict[str, Any]) -> None:
         + plan_card(action["plan"] or {})
         + way(action)
     )
-    with st.expander("Exact request and idempotency key"):
-        st.code(
-            f"{request_text(action['plan'] or {})}\n\nIdempotency-Key: {action['key']}", language=None, wrap_lines=True
-        )
+    with st.expander("Exact request and answer"):
+        st.code(answer_text(action), language=None, wrap_lines=True)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         link("queue", f"Case {action['case_id']}", case=str(action["case_id"]))
         if can_undo(action):

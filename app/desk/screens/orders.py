@@ -10,7 +10,7 @@ from app.desk.components.badges import badge
 from app.desk.components.export import export
 from app.desk.components.filters import Chosen, choose, place
 from app.desk.components.stages import aging_chart
-from app.desk.components.tables import content_key
+from app.desk.components.tables import ROW, content_key, grid_height
 from app.desk.components.text import esc, heading, plain, put
 from app.desk.components.timeline import comparison, timeline
 from app.desk.context import Visit, asked, channels, kept, locations
@@ -84,7 +84,8 @@ def _grid(found: Open) -> None:
         on_select="rerun",
         selection_mode="single-cell",
         hide_index=True,
-        height=min(560, 38 + 35 * rows.height),
+        height=grid_height(rows.height, 560),
+        row_height=ROW,
         column_config={
             "order": st.column_config.TextColumn("Order"),
             "channel": st.column_config.TextColumn("Channel"),

@@ -8,10 +8,10 @@ from typing import Any
 import streamlit as st
 
 from app.desk.components.badges import badge, outcome
-from app.desk.components.cases import facing, history, money_line, plan_card, receipt, request_text, way
+from app.desk.components.cases import answer_text, facing, history, money_line, plan_card, receipt, way
 from app.desk.components.filters import choose
-from app.desk.components.tables import content_key
-from app.desk.components.text import esc, heading, plain, put
+from app.desk.components.tables import ROW, content_key, grid_height
+from app.desk.components.text import esc, heading, note, plain, put
 from app.desk.context import Visit
 from app.desk.shell import empty, link, page
 from app.services import acting, words
@@ -24,7 +24,9 @@ HELD = "queue-held"  #: the frozen list: (kind, board)
 
 def show(visit: Visit) -> None:
     """Draw the screen."""
-    with page(visit, "Exception queue", "what costs most until the shift ends comes first"):
+    with page(visit, "Exception queue", "what costs most until the shift ends comes first") as controls:
+        with controls:
+            _switch(visit)
         kind = _kinds(board(visit.store))
         frozen = _frozen(visit, kind)
         if not frozen.rows:
@@ -37,6 +39,16 @@ def show(visit: Visit) -> None:
             _bar(visit, chosen or [opened])
         with right:
             _detail(visit, opened)
+
+
+def _switch(visit: Visit) -> None:
+    """Draw the kill switch: one press stops every write, what was approved is kept."""
+    halted = acting.standstill(visit.store)
+    if halted is None:
+        st.button("Pause all writes", key="pause", on_click=acting.pause, args=(visit.store,))
+    else:
+        st.button("Resume writes", key="resume", type="primary", on_click=acting.resume, args=(visit.store,))
+        put(badge("paused", "bad", title=halted))
 
 
 def _kinds(now: Board) -> str | None:
@@ -109,7 +121,8 @@ def _grid(visit: Visit, rows: Sequence[Row]) -> tuple[list[Row], Row]:
         on_select="rerun",
         selection_mode=["multi-row", "single-cell"],
         hide_index=True,
-        height=min(560, 38 + 35 * len(rows)),
+        height=grid_height(len(rows), 560),
+        row_height=ROW,
         column_config={
             "Lost by shift end": st.column_config.NumberColumn(
                 f"{currency} now", format="%.2f", width=76, help="Lost by the end of this shift if nobody acts"
@@ -224,8 +237,10 @@ def _fix(visit: Visit, found: Detail) -> None:
         return
     newest = actions[0]
     put(f'<div class="fw-plan">{plan_card(newest["plan"])}{way(newest)}</div>')
-    with st.expander("Exact request"):
-        st.code(request_text(newest["plan"]), language=None)
+    with st.expander("Exact request and answer"):
+        st.code(answer_text(newest), language=None, wrap_lines=True)
+    if newest["status"] == "planned" and not _may_be_approved(visit, newest["type"]):
+        return
     if newest["status"] == "planned":
         with st.container(horizontal=True, gap="small"):
             if st.button(
@@ -234,6 +249,17 @@ def _fix(visit: Visit, found: Detail) -> None:
                 st.rerun(scope="app")
             if st.button("Discard plan", key="discard", on_click=_discard, args=(visit, newest["id"])):
                 st.rerun(scope="app")
+
+
+def _may_be_approved(visit: Visit, kind: str) -> bool:
+    """Show on which step of the ladder this kind stands, and let an admin take the next one."""
+    step = acting.ladder(visit.store, kind)
+    if step.ladder in ("approve", "auto"):
+        put(note(f"{step.verified} of this kind verified, {step.wrong} wrong since its last step."))
+        return True
+    put(note(f"This kind of action stands on {step.ladder}: its cards are drawn, and nothing is sent."))
+    st.button("Let people approve it", key="allow", on_click=acting.allow, args=(visit.store, kind))
+    return False
 
 
 _NO_FIX = "This kind has no action of its own yet: take it, fix it in the source, and it closes itself with proof."

@@ -12,7 +12,7 @@ from app.desk.components.badges import badge
 from app.desk.components.cases import receipt
 from app.desk.components.export import export, readable
 from app.desk.components.filters import choose, place
-from app.desk.components.tables import content_key
+from app.desk.components.tables import ROW, content_key, grid_height
 from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, colours, kept, locations
 from app.desk.shell import empty, link, page
@@ -71,7 +71,8 @@ def _grid(found: Shelf, only: str) -> dict[str, Any] | None:
         on_select="rerun",
         selection_mode="single-cell",
         hide_index=True,
-        height=min(560, 38 + 35 * rows.height),
+        height=grid_height(rows.height, 560),
+        row_height=ROW,
         column_config=_columns(found.currency),
         alt="Items by expected lost margin",
     )
