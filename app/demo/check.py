@@ -199,7 +199,7 @@ def _report(trial: Trial) -> dict[str, Any]:
     for row in sent:
         if row not in proved:
             trial.tell(
-                f"  not proved: action {row['id']} {row['type']} on {row['target']} is {row['status']}: {row['outcome']}"
+                f"  not proved: action {row['id']} {row['type']} on {row['target']}: {row['status']}, {row['outcome']}"
             )
     with engine.store.log.read() as conn:
         streams = statuses(conn)

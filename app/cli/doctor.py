@@ -1,0 +1,66 @@
+"""`fillwell doctor`: says what is installed, where things are, and what is wrong with it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+import typer
+
+from app.cli.common import FORMAT, Format, emit, settings
+
+PACKAGES = ("app", "actions", "forecasting", "metrics", "ingest", "data", "sandbox")
+
+
+def register(program: typer.Typer) -> None:
+    """Add the commands of this module to the program."""
+    program.command("doctor")(doctor)
+
+
+def doctor(chosen: FORMAT = Format.table) -> None:
+    """Check the installation and every workspace; exit code 1 where something is wrong."""
+    rows = [*_installation(), *_workspaces()]
+    emit(rows, chosen)
+    if any(row["state"] == "wrong" for row in rows):
+        raise typer.Exit(1)
+
+
+def _installation() -> list[dict[str, str]]:
+    parents = {str(Path(str(import_module(name).__file__)).parents[1]) for name in PACKAGES}
+    whole = len(parents) == 1
+    words = (
+        next(iter(parents)) if whole else f"packages come from several places: {', '.join(sorted(parents))}; reinstall"
+    )
+    return [
+        _row("program", "well", f"fillwell {version('fillwell')}, Python {platform.python_version()}, {sys.platform}"),
+        _row("packages", "well" if whole else "wrong", words),
+    ]
+
+
+def _workspaces() -> list[dict[str, str]]:
+    from data.errors import FillwellError
+    from data.log.status import statuses
+    from data.store import open_store
+
+    known = settings()
+    rows = [_row("home", "well", str(known.home))]
+    for folder in sorted((known.home / "workspaces").glob("*/log.db")):
+        name = folder.parent.name
+        try:
+            store = open_store(known, name, create=False)
+            with store.log.read() as conn:
+                streams = statuses(conn)
+            store.close()
+        except FillwellError as error:
+            rows.append(_row(f"workspace {name}", "wrong", str(error)))
+        else:
+            received = sum(s.received for s in streams)
+            rows.append(_row(f"workspace {name}", "well", f"{received:,} records in {len(streams)} streams"))
+    return rows
+
+
+def _row(what: str, state: str, words: str) -> dict[str, str]:
+    return {"what": what, "state": state, "words": words}
