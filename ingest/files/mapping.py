@@ -95,9 +95,8 @@ class RowRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LinkSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows that name no order find it among the order lines of the same file."""
+    """Returns that name no order find it among the order lines of the same file."""
 
-    rows: Literal["return"] = "return"
     same: tuple[str, ...]  #: fields that must be equal
     pick: Literal["latest", "earliest"] = "latest"  #: among those not after the row
     enough: bool = True  #: the line must have the units left that earlier rows did not take

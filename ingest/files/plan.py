@@ -290,7 +290,7 @@ def _linked(groups: list[Converted], mapping: Mapping) -> tuple[list[Converted],
     if mapping.link is None:
         return groups, 0, 0
     lines = pl.concat([g.frame for g in groups if g.states == "order_line"], how="vertical")
-    asked = [(n, g) for n, g in enumerate(groups) if g.states == mapping.link.rows]
+    asked = [(n, g) for n, g in enumerate(groups) if g.states == "return"]
     together = pl.concat([g.frame.with_columns(pl.lit(n).alias("*group")) for n, g in asked], how="vertical")
     done = link(together.drop("*group"), lines, mapping.link)
     marked = done.frame.with_columns(together["*group"])
