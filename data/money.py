@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 
 #: ISO 4217 currencies whose minor unit is not a hundredth.
 _EXPONENT = {
@@ -25,6 +26,7 @@ def minor_exponent(currency: str) -> int:
     return _EXPONENT.get(currency, 2)
 
 
+@lru_cache(maxsize=65_536)  # prices repeat, and decimals are slow
 def to_minor(amount: Decimal, currency: str) -> int:
     """Round a decimal amount in major units to integer minor units, half to even."""
     exponent = minor_exponent(currency)

@@ -146,7 +146,7 @@ def _sales(line: Line, costs: Costs) -> list[_Posting]:
         after = before + sent.units
 
         def part(amount: int, whole: int, before: int = before, after: int = after) -> int:
-            return amount * after // whole - amount * before // whole
+            return amount * after // whole - amount * before // whole if amount else 0
 
         gross, discount = part(line.gross_minor, ordered), part(line.stated.discount_minor, ordered)
         postings.append(

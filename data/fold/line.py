@@ -112,6 +112,8 @@ class Costs:
 
     def between(self, before: int, upto: int) -> int:
         """Cost of the units after the first `before` up to the first `upto`; parts of a line sum to the whole."""
+        if not self.parts:
+            return 0
         return _whole(self._of_first(upto)) - _whole(self._of_first(before))
 
     def _of_first(self, units: int) -> Decimal:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
 
 from data.clock import EPOCH
 from data.events import (
@@ -24,7 +23,7 @@ from data.fold.ledger import freight_shares, ledger, spread, unlinked_refunds
 from data.fold.line import Head, Line, Sent
 from data.fold.reference import Reference
 from data.fold.settle import Stated, of_type, settle
-from data.money import minor_exponent
+from data.money import to_minor
 
 #: Stages of a line from least to most advanced; a line stands where its least advanced open work stands.
 STAGES = ("placed", "backordered", "released", "picking", "picked", "packed")
@@ -97,13 +96,9 @@ def _head(order: str, held: Sequence[Stated]) -> _Known:
 
 
 def _line(stated: OrderLine, currency: str, ship_by: datetime | None, promise: str | None) -> Line:
-    gross = _minor(stated.unit_price * stated.units, currency)
+    gross = to_minor(stated.unit_price * stated.units, currency)
     cancelled = min(stated.cancelled_units, stated.units)
     return Line(stated, gross, gross - stated.discount_minor, ship_by, promise, cancelled)
-
-
-def _minor(amount: Decimal, currency: str) -> int:
-    return int(amount.scaleb(minor_exponent(currency)).to_integral_value(rounding=ROUND_HALF_EVEN))
 
 
 def _work(lines: Mapping[str, Line], works: Sequence[WorkStated]) -> None:
@@ -226,7 +221,7 @@ def _order_line(head: Head, line_id: str, line: Line) -> Row:
     stage, since = _stage(head, line, opened)
     return (
         head.order, line_id, stated.sku, stated.kind, stated.title, head.channel, head.country, head.customer,
-        head.connection, head.simulated, head.placed_at, head.currency, _minor(stated.unit_price, head.currency),
+        head.connection, head.simulated, head.placed_at, head.currency, to_minor(stated.unit_price, head.currency),
         line.net_minor, stated.units, line.cancelled, head.cancelled_at if line.cancelled else None,
         head.cancel_cause if line.cancelled else None, line.first_shipment, line.shipped, line.on_time, line.told,
         line.returned, opened, line.first_shipped_at, line.last_shipped_at, line.ship_by, line.promise, line.location,

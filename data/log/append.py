@@ -322,9 +322,9 @@ def _prepare(item: Received) -> Prepared:
     bodies: tuple[bytes, ...] = ()
     if error is None:
         try:
+            bodies = tuple(encode(event) for event in item.events)
             for event in item.events:
                 check(event)
-            bodies = tuple(encode(event) for event in item.events)
         except RecordInvalid as invalid:
             error = invalid
     hashed = _digest((item.raw,))
