@@ -48,6 +48,6 @@ def _distinct(names: Iterable[str], number: int, where: str) -> None:
 def _line(line: OrderLine, order: str) -> None:
     if line.units < 0 or line.cancelled_units < 0:
         raise RecordInvalid(f"order {order}, line {line.line}: units are negative; a return is not an order line")
-    plausible = line.units < 10_000 and -10_000_000 < line.unit_price < 10_000_000  # decimals are slow: most lines end here
+    plausible = line.units < 10_000 and -10_000_000 < line.unit_price < 10_000_000  # most lines: decimals are slow
     if not plausible and abs(line.unit_price * line.units) > LARGEST_VALUE:
         raise RecordInvalid(f"order {order}, line {line.line} is worth more than {LARGEST_VALUE}; that is a mistake")
