@@ -66,9 +66,9 @@ def _serve(settings: Settings, workspace: str, stopping: Callable[[], bool]) -> 
     if sandbox is not None:
         staff(desk)
     engine = Engine(store, desk, connected.adapters, clock, folder, detection)
-    wake = threading.Event()
-    with listening(settings.engine_port, store, connected, clock, arrived=wake.set):
-        run(engine, wake=wake, stopping=stopping, each=_each(clock, sandbox, engine))
+    arrived = threading.Event()
+    with listening(settings.engine_port, store, connected, clock, arrived=arrived.set):
+        run(engine, arrived=arrived, stopping=stopping, each=_each(clock, sandbox, engine))
     store.close()
 
 

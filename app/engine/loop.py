@@ -1,4 +1,4 @@
-"""The engine's loop: paces reading, publishing, projecting, detecting and acting; a webhook wakes it at once."""
+"""The engine's loop: paces reading, projecting, detecting and acting; what arrives is published beside it at once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from app.engine import work
+from app.engine.publisher import STORE_SECONDS, publishing
 from app.engine.work import Engine
 from app.progress import Progress, write_progress
 from data.errors import SourceError, StoreError
@@ -18,7 +19,7 @@ from ingest.sync import pull_or_error
 
 log = structlog.get_logger()
 
-BEAT_SECONDS = 1.0  #: the longest the loop rests when nothing wakes it
+BEAT_SECONDS = 1.0  #: how long the loop rests between two rounds
 DETECT_SECONDS = 20.0
 PROJECT_SECONDS = 300.0
 COMPACT_SECONDS = 120.0
@@ -43,19 +44,21 @@ class Pace:
         self.due[step] = 0.0
 
 
-def run(engine: Engine, *, wake: threading.Event, stopping: Callable[[], bool], each: Callable[[], None]) -> None:
+def run(engine: Engine, *, arrived: threading.Event, stopping: Callable[[], bool], each: Callable[[], None]) -> None:
     """Bring the workspace up to date, then keep it so until asked to stop; `each` runs once a beat."""
     _first_read(engine)
     pace = Pace()
-    while not stopping():
-        try:
-            each()
-            _beat(engine, pace)
-        except StoreError as error:  # a full disk or a locked store: nothing acknowledged is lost, so wait and go on
-            log.warning("the store is in the way", error=str(error))
-            wake.wait(10.0)
-        wake.wait(BEAT_SECONDS)
-        wake.clear()
+    with publishing(engine, arrived) as publisher:
+        while not stopping():
+            publisher.raise_failure()
+            rest = BEAT_SECONDS
+            try:
+                each()
+                _beat(engine, pace)
+            except StoreError as error:  # a full disk or a locked store: nothing acknowledged is lost, so wait
+                log.warning("the store is in the way", error=str(error))
+                rest = STORE_SECONDS
+            time.sleep(rest)
 
 
 def _first_read(engine: Engine) -> None:

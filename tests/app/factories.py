@@ -108,7 +108,7 @@ def a_shop(store: Store, *, orders: int = 40, now: datetime = NOW) -> None:
         order="storefront/1000", sale="SO1000", status="done", total_minor=999, currency="GBP", created_at=placed[0]
     )
     feed(store, "erp", "sales", [sale], now=now)
-    counts = [a_count("A", on_hand=4, counted_at=now - HOUR), a_count("B", on_hand=50, counted_at=now - HOUR)]
+    counts = [a_count("A", on_hand=14, counted_at=now - HOUR), a_count("B", on_hand=50, counted_at=now - HOUR)]
     feed(store, "warehouse", "stock", counts, now=now)
     listings = [
         a_listing("web:A", 30, title=EVIL, price_minor=255, currency="GBP"),
