@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 
@@ -23,6 +24,9 @@ BEAT_SECONDS = 1.0  #: how long the loop rests between two rounds
 DETECT_SECONDS = 20.0
 PROJECT_SECONDS = 300.0
 COMPACT_SECONDS = 120.0
+RECONCILE_SECONDS = 900.0
+RECONCILED = timedelta(hours=1)  #: how far back keys and versions are compared with the source
+SWEEP_SECONDS = 6 * 3600.0
 
 
 @dataclass
@@ -48,6 +52,8 @@ def run(engine: Engine, *, arrived: threading.Event, stopping: Callable[[], bool
     """Bring the workspace up to date, then keep it so until asked to stop; `each` runs once a beat."""
     _first_read(engine)
     pace = Pace()
+    for later, seconds in (("reconcile", RECONCILE_SECONDS), ("sweep", SWEEP_SECONDS), ("project", PROJECT_SECONDS)):
+        pace.take(later, seconds)  # all three were just done by the first read
     with publishing(engine, arrived) as publisher:
         while not stopping():
             publisher.raise_failure()
@@ -97,5 +103,9 @@ def _beat(engine: Engine, pace: Pace) -> None:
         report = work.detect_cases(engine)
         if report is not None and (report.opened or report.resolved or report.regressed):
             log.info("detected", opened=report.opened, resolved=report.resolved, regressed=report.regressed)
+    if pace.take("reconcile", RECONCILE_SECONDS):
+        work.reconcile_all(engine, since=engine.clock() - RECONCILED)
+    if pace.take("sweep", SWEEP_SECONDS):
+        work.sweep_all(engine)
     if pace.take("compact", COMPACT_SECONDS):
         compact(engine.store, now=engine.clock())

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+
+import structlog
 
 from actions import audit, outbox
 from actions.desk import Desk
@@ -15,12 +18,15 @@ from actions.detect import DetectReport, detect
 from actions.targets import Targets, targets_of
 from actions.view import Schedule, View
 from data.clock import Clock
+from data.errors import SourceRejected, SourceUnavailable
 from data.log.status import StreamStatus, statuses
 from data.publish import Publication, facts_of, latest_publication, publish
 from data.store import Store
 from forecasting.keep import load_projection, save_projection
 from ingest.adapter import Adapter
-from ingest.sync import StreamPull, pull_or_error
+from ingest.sync import Drift, StreamPull, pull_or_error, reconcile, sweep
+
+log = structlog.get_logger()
 
 Progress = Callable[[str, int, int], None]
 
@@ -55,9 +61,45 @@ def read_all(engine: Engine, progress: Progress | None = None) -> list[StreamPul
     """Read every stream of every connection; one that fails does not keep the others from being read."""
     return [
         pull_or_error(engine.store, adapter, stream, clock=engine.clock, progress=progress)
-        for adapter in engine.adapters.values()
-        for stream in adapter.streams
+        for adapter, stream in _streams(engine)
     ]
+
+
+def reconcile_all(engine: Engine, *, since: datetime) -> int:
+    """Compare what every stream changed since a moment with the log, and read what is missing; returns how much was.
+
+    This is how lost webhooks and late changes are found though no cursor would meet them again.
+    """
+    found = 0
+
+    def report(drift: Drift) -> None:
+        nonlocal found
+        found += len(drift.missing) + len(drift.outdated)
+        if drift:
+            log.info("drift", connection=drift.connection, stream=drift.stream, missing=len(drift.missing),
+                     outdated=len(drift.outdated))  # fmt: skip
+
+    for adapter, stream in _streams(engine):
+        try:
+            reconcile(engine.store, adapter, stream, clock=engine.clock, report=report, since=since)
+        except (SourceUnavailable, SourceRejected) as error:
+            log.warning("not compared", connection=adapter.connection, stream=stream, error=str(error))
+    return found
+
+
+def sweep_all(engine: Engine) -> int:
+    """Mark as gone what the sources no longer have; returns how many items were."""
+    gone = 0
+    for adapter, stream in _streams(engine):
+        try:
+            gone += len(sweep(engine.store, adapter, stream, clock=engine.clock).gone)
+        except (SourceUnavailable, SourceRejected) as error:
+            log.warning("not swept", connection=adapter.connection, stream=stream, error=str(error))
+    return gone
+
+
+def _streams(engine: Engine) -> list[tuple[Adapter, str]]:
+    return [(adapter, stream) for adapter in engine.adapters.values() for stream in adapter.streams]
 
 
 def publish_news(engine: Engine, progress: Progress | None = None) -> Publication | None:

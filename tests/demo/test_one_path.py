@@ -39,6 +39,7 @@ def test_an_oversold_listing_is_fixed_and_proved(
     page: playwright_api.Page,  # type: ignore[name-defined]
 ) -> None:
     expect = playwright_api.expect
+    expect.set_options(timeout=60_000)
     page.goto("/")
     expect(page.get_by_text("In one sentence")).to_be_visible()
     expect(page.get_by_text("On-time fill, units").first).to_be_visible()
