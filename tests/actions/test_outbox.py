@@ -397,9 +397,9 @@ def test_what_changed_since_it_was_shown_is_never_overwritten(tmp_path: Path, ro
     shop = a_shop(tmp_path)
     [case] = cases_of(shop)
     action = approved(shop, case)
-    shop.merchant.move(shop.merchant.listings["web:MUG0"], 30 + round_, "a colleague")
+    shop.merchant.move(shop.merchant.listings["web:MUG0"], 50 + round_, "a colleague")
     assert sent(shop, action) == "failed"
-    assert shop.merchant.listings["web:MUG0"]["quantity"] == 30 + round_
+    assert shop.merchant.listings["web:MUG0"]["quantity"] == 50 + round_
     assert show(shop.desk, case)["status"] == "open"
     again = approved(shop, case)
     assert sent(shop, again) == "confirmed"
