@@ -7,7 +7,7 @@ sums of weight times value over both; row lists are netted. Why not merge: docs/
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -85,12 +85,18 @@ class Facts:
 
     def has(self, table: str, where: pl.Expr | None = None) -> bool:
         """Tell whether any row of a table stands for which `where` holds: what needs it is armed only then."""
-        name = f"{table}/has {where}"
-        if name not in self._memo:
-            rows = self.weighted(table)
-            chosen = rows if where is None else rows.filter(where)
-            self._memo[name] = chosen.select(pl.col(WEIGHT).cast(pl.Int64).sum()).collect()
-        return bool(self._memo[name].item())
+        self.learn([(table, where)])
+        return bool(self._memo[_proof(table, where)].item())
+
+    def learn(self, proofs: Iterable[tuple[str, pl.Expr | None]]) -> None:
+        """Find out what `has` will be asked, with one pass a table; kept for the life of this publication."""
+        unknown = {_proof(*proof): proof for proof in proofs if _proof(*proof) not in self._memo}
+        passes = {
+            table: [_weight(where).alias(name) for name, (of, where) in unknown.items() if of == table]
+            for table, _ in unknown.values()
+        }
+        for found in pl.collect_all([self.weighted(table).select(sums) for table, sums in passes.items()]):
+            self._memo.update({column.name: column.to_frame() for column in found})
 
     def _tail(self, table: str) -> pl.DataFrame:
         name = f"{table}/tail"
@@ -102,6 +108,15 @@ class Facts:
         if table not in self.frames:
             raise RequestError(f"there is no fact table {table!r}; there are: {', '.join(sorted(self.frames))}")
         return self.frames[table]
+
+
+def _proof(table: str, where: pl.Expr | None) -> str:
+    return f"{table}/has {where}"
+
+
+def _weight(where: pl.Expr | None) -> pl.Expr:
+    weight = pl.col(WEIGHT).cast(pl.Int64)
+    return (weight if where is None else weight.filter(where)).sum()
 
 
 def net(weighted: pl.LazyFrame, table: FactTable) -> pl.LazyFrame:

@@ -180,6 +180,8 @@ def restated(figures: Sequence[Figure], shown: Sequence[Figure]) -> list[Figure]
 def _answer(given: Given, metrics: Sequence[Metric], asked: Asked, late_after: LateAfter) -> dict[str, list[Figure]]:
     for metric in metrics:
         _check(metric, asked)
+    needs = [need for metric in metrics for need in metric.needs if need.argument is None]
+    given.facts.learn((need.table, need.proof) for need in needs)
     unmet = {metric.name: armed_by(metric, given) for metric in metrics}
     sums = add_up(given, [metric for metric in metrics if not unmet[metric.name]], asked)
     found = {}

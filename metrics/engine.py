@@ -15,9 +15,10 @@ from data.lake import WEIGHT
 from metrics.figure import Number
 from metrics.metric import ITEM_DIMENSIONS, PERIODS, Metric, Part
 from metrics.sources import Given, Source
-from metrics.window import Window, midnight, zone_of
+from metrics.window import Window, midnight, periods, zone_of
 
 CURRENCY = "currency"
+MOMENT = pl.Datetime("us", "UTC")
 Key = tuple[str | None, ...]
 Identity = tuple[object, ...]
 Where = Mapping[str, str | Sequence[str]]
@@ -96,7 +97,10 @@ class _Scan:
         )
         sums = [pl.col(f"a{n}").max() if p.largest else pl.col(f"a{n}").sum() for n, p in enumerate(self.parts)]
         counts = [pl.col(f"n{n}").sum() for n in range(len(self.parts))]
-        grouped = frame.group_by(list(keys)).agg(*sums, *counts) if keys else frame.select(*sums, *counts)
+        if not keys:
+            return frame.select(*sums, *counts)
+        grouped = frame.group_by(list(keys)).agg(*sums, *counts)
+        grouped = grouped.with_columns(self._label(key, given, asked).cast(pl.String).alias(key) for key in keys)
         return _with_items(grouped, given, asked.by, list(keys), [*sums, *counts])
 
     def deal(self, frame: pl.DataFrame, metric: Metric, asked: Asked, found: Sums) -> None:
@@ -121,15 +125,26 @@ class _Scan:
         if any(name in ITEM_DIMENSIONS for name in by):
             by = [name for name in by if name not in ITEM_DIMENSIONS]
             by += [] if "sku" in by else ["sku"]
-        return {
-            f"k:{name}": self._period(name, given) if name in PERIODS else pl.col(name).cast(pl.String) for name in by
-        }
+        return {f"k:{name}": self._period(name, given, asked) if name in PERIODS else pl.col(name) for name in by}
 
-    def _period(self, grain: str, given: Given) -> pl.Expr:
+    def _period(self, grain: str, given: Given, asked: Asked) -> pl.Expr:
+        """Tell a row's period; within a window by its number among the midnights, far cheaper than by date."""
         assert self.time is not None  # noqa: S101 -- a state at one moment has been refused a period
         at = pl.col(self.time)
+        if self._numbered(asked) and asked.window is not None:
+            starts = [midnight(day, given.zone) for day in periods(asked.window, grain, given.zone)]
+            return pl.lit(pl.Series(starts, dtype=MOMENT)).search_sorted(at, side="right") - 1
         day = at if self.time in self.source.days else at.dt.convert_time_zone(given.zone).dt.date()
-        return (day if grain == "day" else day.dt.truncate({"week": "1w", "month": "1mo"}[grain])).cast(pl.String)
+        return day if grain == "day" else day.dt.truncate({"week": "1w", "month": "1mo"}[grain])
+
+    def _numbered(self, asked: Asked) -> bool:
+        return asked.window is not None and self.time not in self.source.days
+
+    def _label(self, key: str, given: Given, asked: Asked) -> pl.Expr:
+        grain = key.removeprefix("k:")
+        if grain in PERIODS and asked.window is not None and self._numbered(asked):
+            return pl.lit(pl.Series(periods(asked.window, grain, given.zone))).gather(pl.col(key))
+        return pl.col(key)
 
     def _wanted(self, expressions: Sequence[pl.Expr]) -> frozenset[str]:
         wanted = {name for expression in expressions for name in expression.meta.root_names()}
@@ -154,7 +169,7 @@ def _scans(metrics: Sequence[Metric], asked: Asked) -> list[_Scan]:
 
 def prepared(frame: pl.LazyFrame, source: Source, given: Given, wanted: Sequence[str]) -> pl.LazyFrame:
     """Add the moment of the question and the derived columns that are wanted."""
-    now = pl.lit(given.now).cast(pl.Datetime("us", "UTC")).alias("now")
+    now = pl.lit(given.now).cast(MOMENT).alias("now")
     return frame.with_columns(now).with_columns(
         source.derived[name].alias(name) for name in wanted if name in source.derived
     )
@@ -208,7 +223,7 @@ def _next_day(at: datetime, zone: str) -> object:
 
 
 def _moment(at: datetime) -> pl.Expr:
-    return pl.lit(at).cast(pl.Datetime("us", "UTC"))
+    return pl.lit(at).cast(MOMENT)
 
 
 def _all(conditions: Sequence[pl.Expr]) -> pl.Expr | None:
