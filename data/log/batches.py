@@ -81,13 +81,15 @@ def close_batch(
     Raises:
         RequestError: the batch is not open.
     """
-    status, _ = _batch(conn, batch)
+    status, instant = _batch(conn, batch)
     if status != "open":
         raise RequestError(f"batch {batch} is {status}; only an open batch can be closed")
     scope = sorted(set(covered))
     insert(conn, t.batch_scope, [(source, kind, entity, batch) for kind, entity in scope])
     rows = sa.select(sa.func.count()).where(t.record.c.batch == batch).scalar_subquery()
     conn.execute(sa.update(t.batch).where(t.batch.c.id == batch).values(status="closed", rows=rows))
+    if _is_only_export(conn, batch, instant):
+        return 0
     return entomb(conn, source, scope, at=to_micros(now), parser=parser)
 
 
@@ -142,6 +144,14 @@ def _batch(conn: sa.Connection, batch: int) -> tuple[str, int]:
     if row is None:
         raise RequestError(f"there is no batch {batch}")
     return row.status, row.instant
+
+
+def _is_only_export(conn: sa.Connection, batch: int, instant: int) -> bool:
+    """Tell whether its connection has no export of another instant: then none can lack what another one states."""
+    b = t.batch.c
+    mine = sa.select(b.connection).where(b.id == batch).scalar_subquery()
+    other = sa.select(b.id).where(b.connection == mine, b.id != batch, b.instant != instant, b.status != "withdrawn")
+    return conn.execute(other.limit(1)).first() is None
 
 
 def _withdrawn() -> sa.Select[tuple[int]]:

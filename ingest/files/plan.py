@@ -107,8 +107,9 @@ class Plan:
         found: list[Received | None] = [None] * (stop - start)
         for group in self.groups:
             part = group.frame.filter((pl.col(ROW) >= start) & (pl.col(ROW) < stop))
-            for cells in zip(*(part[name].to_list() for name in part.columns), strict=True):
-                row = dict(zip(part.columns, cells, strict=True))
+            names = part.columns
+            for cells in zip(*(part[name].to_list() for name in names), strict=True):
+                row = dict(zip(names, cells, strict=True))
                 number = row[ROW]
                 found[number - start] = _received(
                     self, group, row, bodies[number - start], version=version, observed_at=observed_at
