@@ -84,21 +84,11 @@ def _first_read(engine: Engine) -> None:
 
 
 def _beat(engine: Engine, pace: Pace) -> None:
-    for name, adapter in engine.adapters.items():
-        for stream in adapter.streams.values():
-            if pace.take(f"{name}/{stream.name}", stream.interval.total_seconds()):
-                pulled = pull_or_error(engine.store, adapter, stream.name, clock=engine.clock)
-                if pulled.error is not None:
-                    log.warning("read failed", connection=name, stream=stream.name, error=str(pulled.error))
-    work.publish_news(engine)
+    _read_what_is_due(engine, pace)
     if pace.take("project", PROJECT_SECONDS):
         work.project_stock(engine)
-    try:
-        if work.act(engine):
-            work.publish_news(engine)
-            pace.hurry("detect")
-    except SourceError as error:
-        log.warning("action waits", error=str(error))
+    if _act(engine):
+        pace.hurry("detect")
     if pace.take("detect", DETECT_SECONDS):
         report = work.detect_cases(engine)
         if report is not None and (report.opened or report.resolved or report.regressed):
@@ -109,3 +99,25 @@ def _beat(engine: Engine, pace: Pace) -> None:
         work.sweep_all(engine)
     if pace.take("compact", COMPACT_SECONDS):
         compact(engine.store, now=engine.clock())
+
+
+def _read_what_is_due(engine: Engine, pace: Pace) -> None:
+    for name, adapter in engine.adapters.items():
+        for stream in adapter.streams.values():
+            if pace.take(f"{name}/{stream.name}", stream.interval.total_seconds()):
+                pulled = pull_or_error(engine.store, adapter, stream.name, clock=engine.clock)
+                if pulled.error is not None:
+                    log.warning("read failed", connection=name, stream=stream.name, error=str(pulled.error))
+    work.publish_news(engine)
+
+
+def _act(engine: Engine) -> bool:
+    """Send and read back what is due; what it brought into the log is published for the next detection."""
+    try:
+        moved = work.act(engine)
+    except SourceError as error:
+        log.warning("action waits", error=str(error))
+        return False
+    if moved:
+        work.publish_news(engine)
+    return moved > 0
