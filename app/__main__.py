@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.exit(0)
     except TyperException as error:
-        error.show()
+        sys.stderr.write(f"fillwell: {error.format_message().rstrip('.')}; see `fillwell --help`\n")
         sys.exit(error.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
 

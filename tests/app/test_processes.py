@@ -36,7 +36,7 @@ def interrupt_when(condition: Callable[[], bool]) -> threading.Thread:
 
 def test_a_process_that_dies_is_started_again_and_all_end_together(tmp_path: Path) -> None:
     child = a_child(tmp_path, "import time; time.sleep(60)")
-    killed = []
+    killed: list[int] = []
 
     def beat() -> None:
         if child.process is not None and not killed:
