@@ -69,11 +69,12 @@ def test_a_chosen_case_is_claimed_though_a_costlier_one_arrives_meanwhile(troubl
     )
     publish(troubled, now=NOW)
     found(troubled, now=NOW + timedelta(hours=2))
+    desk = acting.desk_of(troubled)
+    assert cases.queue(desk, Filters())[0]["id"] not in held, "the costlier case is there, on top"
     page = page.run()
     assert [row.id for row in page.session_state["queue-held"][1].rows] == held, "the list stays as it was opened"
     [assign] = [button for button in page.button if button.key == "assign"]
     assign.click().run()
-    desk = acting.desk_of(troubled)
     assert [case["id"] for case in cases.queue(desk, Filters(status="claimed"))] == [held[1]]
 
 

@@ -1,4 +1,4 @@
-"""One path through everything, in a real Chromium: an oversold listing is seen, fixed, verified and found in the log."""
+"""One path through everything, in a real Chromium: an oversold listing is seen, fixed, verified and proved."""
 
 from __future__ import annotations
 
