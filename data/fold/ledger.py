@@ -45,6 +45,7 @@ class _Refund:
 
     at: datetime
     amount: int
+    lines: frozenset[str] = frozenset()  #: what it was given back for, where that is known
 
 
 def spread(
@@ -170,7 +171,11 @@ def _refunds(payments: Sequence[PaymentMoved], returns: Sequence[ReturnStated]) 
     moved = [_Refund(p.at, p.amount_minor) for p in payments if p.kind == "refund"]
     if moved:
         return moved
-    return [_Refund(r.requested_at, r.refunded_minor) for r in returns if r.refunded_minor]
+    return [
+        _Refund(r.requested_at, r.refunded_minor, frozenset(u.line for u in r.lines))
+        for r in returns
+        if r.refunded_minor
+    ]
 
 
 def _refund_rows(
@@ -188,7 +193,7 @@ def _refund_rows(
     cancelled = sum(line.charged(line.cancelled) for line in lines.values())
     taken: dict[str, int] = {}
     for refund in refunds:
-        open_ = _returned_value(lines, returns, refund.at, taken)
+        open_ = _only(_returned_value(lines, returns, refund.at, taken), refund.lines)
         for_returned = min(refund.amount, sum(open_.values()))
         for_cancelled = min(refund.amount - for_returned, cancelled)
         cancelled -= for_cancelled
@@ -196,6 +201,7 @@ def _refund_rows(
         for line_id, part in parts.items():
             taken[line_id] = taken.get(line_id, 0) + part
         sold = {line_id: max(line.value(line.shipped or line.due), 0) for line_id, line in lines.items() if line.sent}
+        sold = _only(sold, refund.lines)
         rest = allocate(refund.amount - for_returned - for_cancelled, list(sold.values()))
         for line_id, part in zip(sold, rest, strict=True):
             parts[line_id] = parts.get(line_id, 0) + part
@@ -206,6 +212,11 @@ def _refund_rows(
                 uncosted = 0 if _costed(line, costs[line_id]) or not line.sent else -net
                 rows.append(_row(head, line_id, line, _Posting("refund", refund.at, refund=net, uncosted=uncosted)))
     return rows
+
+
+def _only(values: dict[str, int], lines: frozenset[str]) -> dict[str, int]:
+    """Keep the lines that a refund names; all of them where it names none of these."""
+    return {line_id: value for line_id, value in values.items() if line_id in lines} or values
 
 
 def _returned_value(

@@ -9,6 +9,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
@@ -28,7 +29,7 @@ from ingest.files.kept import kept
 from ingest.files.load import Imported, load
 from ingest.files.mapping import Mapping
 from ingest.files.replay import parse_again
-from tests.ingest.files.factories import KEY, NOW, a_mapping, a_plan, a_store, lines_file
+from tests.ingest.files.factories import KEY, NOW, ORDER_LINES, a_mapping, a_plan, a_store, lines_file
 
 DAY = "2026-05-03 10:00"
 MANY = [f"{n // 3},{'ABC'[n % 3]},{n % 4 + 1},2.50,{DAY}" for n in range(700)]
@@ -227,3 +228,37 @@ currency = { constant = "EUR" }
         ]
     kept_titles = [e.line.title for e in events if isinstance(e, OrderLineStated)]
     assert kept_titles == [title.replace('""', '"') for title in titles]
+
+
+RETURNS = """
+[[rows]]
+name = "came back"
+when = "units < 0"
+states = "return"
+[rows.fields]
+return = "Order"
+order = false
+requested_at = { field = "placed_at" }
+units = { column = "Units", sign = "negate" }
+refunded = { column = "Price", times = "units" }
+[link]
+same = ["sku"]
+"""
+
+
+def test_a_refund_is_booked_on_the_line_that_came_back_and_an_unlinked_one_on_its_own(
+    store: Store, tmp_path: Path
+) -> None:
+    rows = (
+        f"1,A,2,3.00,{DAY}",
+        f"1,B,2,5.00,{DAY}",
+        f"C1,B,-1,5.00,{DAY}",
+        f"C2,A,-1,3.00,{DAY}",
+        f"C3,Z,-1,9.00,{DAY}",
+    )
+    shipped = ORDER_LINES.replace("[fields]", '[fields]\nshipped_at = { field = "placed_at" }')
+    bring(store, tmp_path, lines_file(*rows), mapping=a_mapping(shipped, RETURNS))
+    publish(store, now=NOW)
+    ledger = open_facts(store).rows("line_amount").collect().filter(pl.col("entry") == "refund")
+    refunds = {(order, sku): minor for order, sku, minor in ledger.select("entity", "sku", "refund_minor").iter_rows()}
+    assert refunds == {("shop/1", "B"): 500, ("shop/1", "A"): 300, ("shop/C3", "Z"): 900}
