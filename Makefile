@@ -25,7 +25,7 @@ run: setup ## Serve the desk with the demo shop at http://127.0.0.1:8501 (PORT=â
 	@$(BIN)/fillwell start
 
 test: $(BIN)/.dev ## Run the tests (a few minutes)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(BIN)/.dev ## Lint, types and the direction of imports
 	@$(BIN)/ruff check .

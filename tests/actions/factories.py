@@ -234,7 +234,7 @@ def a_shop(folder: Path, merchant: Merchant | None = None, *, ladder: str = "app
     desk = open_desk(store, clock=remote.clock, transport=lambda: real[0])
     with desk.write() as conn:
         conn.execute(sa.insert(t.policy), [{"type": name, "ladder": ladder} for name in action_types()])
-    return Shop(remote, desk, targets_over(store, remote), store, real)
+    return Shop(remote, desk, targets_over(store, remote, real), store, real)
 
 
 @cache
@@ -248,11 +248,14 @@ def _migrated() -> Path:
     return folder
 
 
-def targets_over(store: Store, remote: Merchant) -> Targets:
-    """Connect a merchant's systems."""
+def targets_over(store: Store, remote: Merchant, real: list[datetime]) -> Targets:
+    """Connect a merchant's systems; their clients live in the same real time as the desk."""
     adapters = []
     for system in ("storefront", "erp", "warehouse"):
-        http = Http(system, "https://remote.test", "t", rate=1e6, transport=remote.transport, sleep=lambda _s: None)
+        http = Http(
+            system, "https://remote.test", "t", rate=1e6, transport=remote.transport, sleep=lambda _s: None,
+            monotonic=lambda: (real[0] - NOON).total_seconds(),
+        )  # fmt: skip
         adapters.append(OPENERS[system](http, Context(connection=system, authority="storefront", currency="GBP")))
     return targets_of(store, adapters, remote.clock)
 

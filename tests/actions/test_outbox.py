@@ -674,7 +674,7 @@ def test_an_undo_of_what_moved_since_says_why_not(tmp_path: Path) -> None:
 def test_a_workers_second_process_sees_the_same_outbox(tmp_path: Path) -> None:
     shop = a_shop(tmp_path)
     action = approved(shop, cases_of(shop)[0])
-    other = targets_over(shop.store, shop.merchant)
+    other = targets_over(shop.store, shop.merchant, shop._real)
     assert outbox.send_due(shop.desk, other) == 1
     assert outbox.send_due(shop.desk, shop.targets) == 0
     assert outbox.verify_due(shop.desk, other) == 1

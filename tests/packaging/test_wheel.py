@@ -64,7 +64,7 @@ def test_the_pinned_requirements_carry_no_address() -> None:
 
 
 def test_every_pin_is_the_same_wherever_it_is_pinned() -> None:
-    pins = [dict(line.split("==") for line in f.read_text().splitlines() if "==" in line and not line.startswith(" "))
+    pins = [dict(line.split("==", 1) for line in f.read_text().splitlines() if "==" in line and not line.startswith(" "))
             for f in sorted((ROOT / "requirements").glob("*.txt"))]  # fmt: skip
     for one in pins:
         for other in pins:
