@@ -45,7 +45,7 @@ from tests.factories import (
 
 FULL = os.environ.get("FILLWELL_TRIALS") == "1"
 FEW = settings(
-    max_examples=300 if FULL else 12,
+    max_examples=300 if FULL else 8,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
