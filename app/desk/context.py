@@ -13,7 +13,7 @@ from app.desk import palette
 from app.desk.components.filters import Chosen
 from app.services.clock import business_now
 from app.services.figures import Asked
-from app.services.freshness import read_streams
+from app.services.freshness import figures_at, read_streams
 from app.services.memo import Memo
 from app.services.workspace import DEMO, facts, newest, this_store
 from data.store import Store
@@ -29,6 +29,7 @@ class Visit:
 
     store: Store
     now: datetime
+    figures_at: datetime  #: the moment that figures are about: now, or the newest record of what came by file
     publication: int  #: 0 where nothing was published yet
 
     @property
@@ -39,14 +40,20 @@ class Visit:
     @property
     def moment(self) -> datetime:
         """Give the minute that figures are asked for, so that sessions share their answers."""
-        return self.now.replace(second=0, microsecond=0)
+        return self.figures_at.replace(second=0, microsecond=0)
 
 
 def this_visit() -> Visit:
     """Take the moment and the publication that this run of a screen shows."""
     store = this_store()
     found = newest(store)
-    return Visit(store=store, now=business_now(store), publication=0 if found is None else found.id)
+    now = business_now(store)
+    return Visit(
+        store=store,
+        now=now,
+        figures_at=figures_at(read_streams(store), now),
+        publication=0 if found is None else found.id,
+    )
 
 
 def kept(visit: Visit, key: Hashable, make: Callable[[], T]) -> T:

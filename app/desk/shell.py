@@ -137,8 +137,9 @@ def _notices(visit: Visit) -> None:
         if visit.is_demo
         else "Your own data. It stays on this machine."
     )
+    about = "" if visit.figures_at == visit.now else f" · figures as of <b>{visit.figures_at:%-d %b %Y}</b>"
     put(
-        f'<div class="fw-strip fw-foot"><span>{published} · business time <b>{visit.now:%-d %b %Y %H:%M} UTC</b>'
+        f'<div class="fw-strip fw-foot"><span>{published}{about} · business time <b>{visit.now:%-d %b %Y %H:%M} UTC</b>'
         f" · workspace <b>{esc(visit.store.workspace)}</b></span><span>{real}</span>"
         "<span>No authentication: whoever reaches this address is <b>admin</b>.</span></div>"
     )

@@ -142,7 +142,7 @@ def _amount(value: float, figure: Figure, *, short: bool) -> str:
 
 
 def daily(asked: Asked, name: str, *, grain: str = "day") -> list[tuple[date, Figure]]:
-    """Answer a metric for every day (or week) of the window."""
+    """Answer a metric for every day (or week) of the window; what cannot be split stands on the first day."""
     found = series(
         asked.facts,
         name,
@@ -152,7 +152,8 @@ def daily(asked: Asked, name: str, *, grain: str = "day") -> list[tuple[date, Fi
         now=asked.now,
         statuses=asked.statuses,
     )
-    return [(date.fromisoformat(str(f.dimensions[grain])), f) for f in found]
+    first = asked.window.start.date().isoformat()
+    return [(date.fromisoformat(str(f.dimensions.get(grain) or first)), f) for f in found]
 
 
 def by(asked: Asked, names: Sequence[str], dimension: str) -> Mapping[str, list[Figure]]:

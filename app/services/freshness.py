@@ -87,6 +87,14 @@ def overall(streams: Sequence[StreamStatus], now: datetime) -> Freshness:
     return Freshness(name=worst.name, as_of=worst.as_of, state=worst.state, sentence=f"{worst.name}: {worst.sentence}")
 
 
+def figures_at(streams: Sequence[StreamStatus], now: datetime) -> datetime:
+    """Tell the moment that figures are about: now, or the newest record where everything came by file."""
+    if any(is_scheduled(s) for s in streams):
+        return now
+    newest = max((s.last_event_at for s in streams if s.last_event_at), default=now)
+    return min(now, newest + timedelta(minutes=1))
+
+
 def read_streams(store: Store) -> list[StreamStatus]:
     """Read every stream's status."""
     with store.log.read() as conn:

@@ -28,6 +28,8 @@ PARTS = (
     ("write_down", "Write-down", -1),
     ("cm2", "CM2", 0),
 )
+#: What is left between two totals because a part of it is not armed; else it belongs to lines without a cost.
+_REST = {"net_sales": "Not told apart"}
 RATES = ("cm1_pct", "cm2_pct", "uncosted_pct")
 
 
@@ -98,7 +100,7 @@ def _bridge(cells: Mapping[tuple[str, str], Figure], currency: str) -> list[tupl
         amount = round(found)
         if sign == 0:
             if (rest := amount - running) and steps:
-                steps.append(("Of uncosted lines", rest, "part", words.money_compact(rest, currency)))
+                steps.append((_REST.get(name, "Of uncosted lines"), rest, "part", words.money_compact(rest, currency)))
             steps.append((label, amount, "total", words.money_compact(amount, currency)))
             running = amount
         elif not steps:

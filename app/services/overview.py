@@ -19,6 +19,7 @@ from metrics.answer import answer, compare, many, series
 from metrics.figure import Figure
 
 AHEAD_DAYS = 14
+STUCK = "X10"  #: its cases are the late orders: they are not named twice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +39,8 @@ class Todo:
 class Risk:
     """Margin expected to be lost to stockouts."""
 
-    total_minor: int
-    items: int
+    total_minor: int  #: of the items that are likely to run out
+    items: int  #: how many they are
     currency: str
     by_day: Sequence[tuple[date, int]]  #: the next 14 days, by the day on which the stock is expected to run out
     state: str
@@ -80,7 +81,7 @@ def stock_risk(store: Store, now: datetime) -> Risk:
     lost = dict(falling.iter_rows())
     risky = known.filter(pl.col("at_risk"))
     return Risk(
-        total_minor=int(known["expected_lost_margin_minor"].sum()),
+        total_minor=int(risky["expected_lost_margin_minor"].sum()),
         items=risky.height,
         currency=str(known["currency"].drop_nulls().mode().sort().to_list()[0]),
         by_day=[(day, int(lost.get(day, 0))) for day in days],
@@ -90,9 +91,24 @@ def stock_risk(store: Store, now: datetime) -> Risk:
 
 
 def todos(store: Store, now: datetime, late: Figure, late_value: Figure) -> list[Todo]:
-    """Give the three things that save most today: groups of cases, and what will run out first."""
-    found = [*_cases(store), *_orders_to_place(store, now), *_late(late, late_value)]
+    """Give the three things that save most today: groups of cases, what to order, and late orders that are no case."""
+    cases = _cases(store)
+    stuck = any(todo.query.get("kind") == STUCK for todo in cases)
+    found = [*cases, *_orders_to_place(store, now), *([] if stuck else _late(late, late_value))]
     return sorted(found, key=lambda t: -t.money_minor)[:3]
+
+
+def quiet(late: Figure, risk: Risk) -> str:
+    """Say why there is nothing to do, and what of it is simply not known."""
+    known = ["no case waits"]
+    unknown: list[str] = []
+    (known if late.value is not None else unknown).append(
+        "nothing is late" if late.value is not None else "what is late"
+    )
+    armed = risk.state == "value"
+    (known if armed else unknown).append("nothing that sells is about to run out" if armed else "what runs out")
+    said = f"{words.listed(known).capitalize()}."
+    return f"{said} Not known: {words.listed(unknown)}." if unknown else said
 
 
 def _cases(store: Store) -> list[Todo]:
@@ -225,7 +241,9 @@ def orders_a_day(asked: Asked) -> tuple[list[tuple[date, Figure]], list[tuple[da
         asked.facts, "orders", window=asked.window.previous(), where=asked.filters("orders"), now=asked.now,
         statuses=asked.statuses,
     )  # fmt: skip
-    return daily(asked, "orders"), [(date.fromisoformat(str(f.dimensions["day"])), f) for f in earlier]
+    return daily(asked, "orders"), [
+        (date.fromisoformat(str(f.dimensions.get("day") or asked.now.date())), f) for f in earlier
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,13 @@ from typing import Any
 from actions import cases
 from actions.cases import Filters, Headline
 from actions.registry import detectors
+from actions.view import WORDS, View
 from app.services import words
 from app.services.acting import desk_of
 from app.services.stock import steps_in_words
 from data.store import Store
+
+SHOWN = 8  #: members of a long list that are written out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +74,22 @@ def board(store: Store, detector: str | None = None) -> Board:
         counts=dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))),
         headline=cases.headline(desk),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """A detector and what keeps it from looking."""
+
+    title: str
+    missing: Sequence[str]
+
+
+def watches(view: View) -> list[Watch]:
+    """Tell of every detector whether it is armed, and what it needs where it is not."""
+    return [
+        Watch(title=detector.title, missing=[WORDS.get(need, need) for need in detector.missing(view)])
+        for detector in detectors().values()
+    ]
 
 
 def waiting(store: Store, detector: str | None = None) -> set[tuple[int, int]]:
@@ -152,10 +171,17 @@ def said(value: object) -> str:
         case Mapping():
             text = ", ".join(f"{key} {said(inner)}" for key, inner in value.items())
         case list() | tuple():
-            text = ", ".join(said(inner) for inner in value)
+            text = _listed(value)
         case _:
             text = _time(str(value))
     return text or words.NOTHING
+
+
+def _listed(values: Sequence[object]) -> str:
+    """Write a list; the parts of each member stand together, and a long list says how many more there are."""
+    shown = [" ".join(map(said, v)) if isinstance(v, list | tuple) else said(v) for v in values[:SHOWN]]
+    more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
+    return f"{', '.join(shown)}{more}"
 
 
 def _time(text: str) -> str:

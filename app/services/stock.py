@@ -35,12 +35,14 @@ class Shelf:
     counts: dict[str, int]
     lost_minor: int
     currency: str
+    not_armed: str = ""  #: why nothing at all can be answered; empty where something can
 
 
 def shelf(store: Store, now: datetime, *, only: str, location: str | None, search: str) -> Shelf:
     """Give the items of a kind, sorted by expected lost margin."""
     names = facts(store).frame("item").select(pl.col(ENTITY).alias("sku"), "name")
-    every = projection(store, now).join(names, on="sku", how="left")
+    known = projection(store, now)
+    every = known.join(names, on="sku", how="left")
     if location is not None:
         every = every.filter(pl.col("location") == location)
     if search:
@@ -58,7 +60,17 @@ def shelf(store: Store, now: datetime, *, only: str, location: str | None, searc
         counts={name: frame.height for name, frame in kinds.items()},
         lost_minor=int(chosen["expected_lost_margin_minor"].sum() or 0),
         currency=next(iter(chosen["currency"].drop_nulls().to_list()), ""),
+        not_armed=why_not(known),
     )
+
+
+def why_not(every: pl.DataFrame) -> str:
+    """Say why nothing at all can be answered of these items; empty where something can."""
+    if every.is_empty():
+        return "it needs orders to forecast from, and stock counts"
+    if every.filter(pl.col("state") == "value").height:
+        return ""
+    return next(iter(every["reason"].drop_nulls().mode().sort().to_list()), "nothing is known of the stock")
 
 
 def _kind(name: str, today: date) -> pl.Expr:
@@ -94,7 +106,8 @@ def item(store: Store, now: datetime, sku: str, location: str, *, slip_days: int
         return None
     row = here.row(0, named=True)
     receipts = _receipts(store, now, sku, location, slip_days)
-    days = [now.date() + timedelta(days=n) for n in range(DAYS + 1)]
+    far = max([14, *((at - now.date()).days + 14 for at, _ in receipts), int(row["cover_days_p90"] or 0) + 7])
+    days = [now.date() + timedelta(days=n) for n in range(min(far, DAYS) + 1)]
     middle, low, high = _path(row, receipts, days, more)
     others = every.filter((pl.col("sku") == sku) & (pl.col("location") != location)).sort("location")
     return Item(

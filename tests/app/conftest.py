@@ -9,8 +9,12 @@ import pytest
 
 from app.desk import context
 from app.services import acting, projection, workspace
+from data.clock import to_micros
+from data.log.append import append, prepare, source_id
+from data.publish import publish
 from data.store import Store
-from tests.app.factories import a_shop, found
+from tests.app.factories import NOW, a_shop, found
+from tests.factories import an_order, received
 
 
 @pytest.fixture
@@ -39,3 +43,13 @@ def troubled(shop: Store) -> Store:
     """A small shop whose exceptions were found."""
     found(shop)
     return shop
+
+
+@pytest.fixture
+def only_a_file(store: Store) -> Store:
+    """A workspace into which one orders file was brought, and nothing else."""
+    with store.log.write() as conn:
+        source = source_id(conn, "shop_export", "order_lines")
+        append(conn, source, prepare([received(an_order())]), received_at=to_micros(NOW), parser=1)
+    publish(store, now=NOW)
+    return store

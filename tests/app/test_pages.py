@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from data.publish import publish
+from app.services import acting
 from data.store import Store
-from tests.app.factories import EVIL, NOW, a_dead_letter, a_shop, feed, html_of, markdown_of, open_page
-from tests.factories import an_order
+from tests.app.factories import EVIL, a_dead_letter, a_shop, html_of, markdown_of, open_page
 
 SCREENS = ("overview", "orders", "margin", "stock", "queue", "log", "health", "rows", "start")
 
@@ -124,9 +123,8 @@ def test_a_dead_letter_is_set_aside_only_with_a_reason(shop: Store) -> None:
     assert "is set aside" in said(aside.click().run())
 
 
-def test_start_says_what_is_answerable_and_what_one_more_file_unlocks(store: Store) -> None:
-    feed(store, "file", "orders", [an_order()])
-    publish(store, now=NOW)
+@pytest.mark.usefixtures("only_a_file")
+def test_start_says_what_is_answerable_and_what_one_more_file_unlocks() -> None:
     text = said(open_page("start"))
     assert "Orders" in text
     assert "connect the warehouse or map a ship date" in text
@@ -144,3 +142,44 @@ def test_a_name_in_the_catalogue_is_shown_as_it_is_written(store: Store) -> None
     a_shop(store)
     page = open_page("rows", metric="open_units")
     assert EVIL in page.dataframe[0].value["title"].to_list()
+
+
+@pytest.mark.usefixtures("only_a_file")
+def test_where_only_orders_were_brought_in_nothing_claims_to_know_of_stock_or_lateness() -> None:
+    overview = said(open_page("overview"))
+    assert "Not known: what is late and what runs out." in overview
+    assert "not armed" in overview
+    assert "Nobody can say what runs out" in said(open_page("stock"))
+    assert "Needs" in said(open_page("queue"))
+
+
+@pytest.mark.usefixtures("only_a_file")
+def test_figures_of_a_file_are_about_the_day_of_its_newest_record() -> None:
+    text = said(open_page("overview"))
+    assert "figures as of <b>2 Mar 2026</b>" in text
+    assert "From files, newest record 2 Mar 2026" in text
+
+
+def test_all_writes_stop_at_one_press_and_start_again_at_another(troubled: Store) -> None:
+    page = open_page("queue")
+    [pause] = [button for button in page.button if button.key == "pause"]
+    page = pause.click().run()
+    assert acting.standstill(troubled) is not None
+    [resume] = [button for button in page.button if button.key == "resume"]
+    resume.click().run()
+    assert acting.standstill(troubled) is None
+
+
+def test_a_fix_is_planned_shown_in_full_and_approved(troubled: Store) -> None:
+    page = open_page("queue", kind="X02")
+    [plan] = [button for button in page.button if button.key == "fix"]
+    page = plan.click().run()
+    text = said(page)
+    assert "signed as" in text
+    assert any("PUT /storefront/listings/" in code.value for code in page.code)
+    [approve] = [button for button in page.button if button.key == "approve"]
+    page = approve.click().run()
+    said(page)
+    case = page.session_state["queue-held"][1].rows[0].id
+    assert acting.actions_of(troubled, case)[0]["status"] == "approved"
+    assert "approved" in said(open_page("log"))

@@ -227,9 +227,9 @@ def fan(
     )
     figure.add_scatter(
         x=list(days),
-        y=list(middle),
+        y=[left if left > 0 or number == 0 or middle[number - 1] > 0 else None for number, left in enumerate(middle)],
         mode="lines",
-        line={"color": colours.blue, "width": 2, "shape": "hv"},
+        line={"color": colours.blue, "width": 2},
         hovertemplate="%{x|%-d %b}: %{y:,.0f} units expected<extra></extra>",
     )
     for number, (at, units) in enumerate(receipts):

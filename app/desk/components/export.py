@@ -14,6 +14,7 @@ from app.services.export import to_csv
 def grid(frame: pl.DataFrame, *, name: str, whole: int | None = None, height: int = 520) -> None:
     """Show a frame and offer it as CSV, every text neutralised; money columns in major units."""
     shown = readable(frame)
+    money = [_title(column) for column in frame.columns if column.endswith("_minor")]
     total = frame.height if whole is None else whole
     told = words.plural(total, "row") if total <= frame.height else f"{frame.height:,} of {total:,} rows"
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -26,6 +27,7 @@ def grid(frame: pl.DataFrame, *, name: str, whole: int | None = None, height: in
         shown,
         key=content_key(f"grid-{name}", (frame.height, *frame.columns)),
         hide_index=True,
+        column_config={column: st.column_config.NumberColumn(format="%.2f") for column in money},
         height=grid_height(shown.height, height),
         row_height=ROW,
         alt=f"{told} of {name}",

@@ -36,6 +36,8 @@ def show(visit: Visit) -> None:
         with st.container(key="card-channels"):
             put(heading("By channel", found.currency) + _table(found))
             with st.container(horizontal=True, gap="small"):
+                for channel in found.channels:
+                    link("rows", f"Rows of {channel}", metric="cm2", channel=channel, days=str(chosen.days))
                 for name, label in (
                     ("net_sales", "Rows of net sales"),
                     ("cm2", "Rows of CM2"),

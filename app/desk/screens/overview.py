@@ -30,22 +30,23 @@ def show(visit: Visit) -> None:
             return
         with controls:
             chosen = filters(channels(visit))
-        tiles, risk, todos = _figures(visit, chosen)
+        tiles, risk, todos, quiet = _figures(visit, chosen)
         left, right = st.columns([6, 7], gap="small")
         with left, st.container(key="card-sentence", height="stretch"):
             put(_sentence(tiles, chosen, risk) + _changes(visit, chosen))
         with right, st.container(key="card-todo", height="stretch", gap="xsmall"):
-            _todos(todos)
+            _todos(todos, quiet)
         row_of_cards(tiles, [_rows(tile, chosen) for tile in tiles])
         _charts(visit, chosen, risk)
 
 
-def _figures(visit: Visit, chosen: Chosen) -> tuple[list[Tile], Risk, list[Todo]]:
-    def make() -> tuple[list[Tile], Risk, list[Todo]]:
+def _figures(visit: Visit, chosen: Chosen) -> tuple[list[Tile], Risk, list[Todo], str]:
+    def make() -> tuple[list[Tile], Risk, list[Todo], str]:
         question = asked(visit, chosen)
         risk = overview.stock_risk(visit.store, visit.moment)
         late, value = overview.late_figures(question)
-        return overview.tiles(question, risk), risk, overview.todos(visit.store, visit.moment, late, value)
+        todos = overview.todos(visit.store, visit.moment, late, value)
+        return overview.tiles(question, risk), risk, todos, overview.quiet(late, risk)
 
     return kept(visit, ("overview", chosen), make)
 
@@ -77,10 +78,10 @@ def _changes(visit: Visit, chosen: Chosen) -> str:
     return f'{title}<div class="fw-changes">{lines}</div>' if lines else ""
 
 
-def _todos(todos: Sequence[Todo]) -> None:
+def _todos(todos: Sequence[Todo], quiet: str) -> None:
     put(heading("To do today", "what saves most comes first"))
     if not todos:
-        put('<p class="fw-note">Nothing: no case waits, nothing is late, nothing that sells runs out.</p>')
+        put(note(quiet))
     for number, todo in enumerate(todos):
         left, right = st.columns([5, 2], vertical_alignment="center", gap="small")
         amount = words.money_compact(todo.money_minor, todo.currency)

@@ -10,12 +10,12 @@ import streamlit as st
 from app.desk.components.badges import badge, outcome
 from app.desk.components.cases import answer_text, facing, history, money_line, plan_card, receipt, way
 from app.desk.components.filters import choose
-from app.desk.components.tables import ROW, content_key, grid_height
+from app.desk.components.tables import ROW, Column, content_key, grid_height, table
 from app.desk.components.text import esc, heading, note, plain, put
-from app.desk.context import Visit
+from app.desk.context import Visit, kept
 from app.desk.shell import empty, link, page
 from app.services import acting, words
-from app.services.queue import Board, Detail, Row, board, detail, title_of, waiting
+from app.services.queue import Board, Detail, Row, board, detail, title_of, waiting, watches
 from data.errors import RequestError
 
 SNOOZES = {"4 hours": 4, "1 day": 24, "3 days": 72, "1 week": 168}
@@ -30,7 +30,7 @@ def show(visit: Visit) -> None:
         kind = _kinds(board(visit.store))
         frozen = _frozen(visit, kind)
         if not frozen.rows:
-            _nothing(frozen)
+            _nothing(visit, frozen)
             return
         left, right = st.columns([11, 9], gap="small")
         with left, st.container(key="card-queue"):
@@ -106,7 +106,7 @@ def _news(visit: Visit, kind: str | None) -> None:
 
 def _grid(visit: Visit, rows: Sequence[Row]) -> tuple[list[Row], Row]:
     """Draw the list; its key is its content, so that no selection outlives the rows that it was made on."""
-    table = {
+    columns = {
         "Lost by shift end": [_major(r.lost_by_shift_end_minor) for r in rows],
         "Case": [r.title for r in rows],
         "Kind": [r.kind for r in rows],
@@ -116,7 +116,7 @@ def _grid(visit: Visit, rows: Sequence[Row]) -> tuple[list[Row], Row]:
     }
     currency = rows[0].currency
     event: Any = st.dataframe(
-        table,
+        columns,
         key=content_key("queue", (r.seen for r in rows)),
         on_select="rerun",
         selection_mode=["multi-row", "single-cell"],
@@ -285,11 +285,20 @@ def _proof(found: Detail) -> None:
             put(history(found.history))
 
 
-def _nothing(now: Board) -> None:
+def _nothing(visit: Visit, now: Board) -> None:
     if sum(now.counts.values()):
         empty("Nothing of this kind waits", "Choose another kind, or all.")
-    else:
-        empty(
-            "Nothing waits for you",
-            "Every armed detector looked and found nothing to decide. New cases appear here by themselves.",
-        )
+        return
+    empty(
+        "Nothing waits for you",
+        "What the armed detectors look for is not there now. New cases appear here by themselves.",
+    )
+    if visit.publication:
+        found = kept(visit, "watches", lambda: watches(acting.view_of(visit.store, visit.now)))
+        rows = [
+            (w.title, badge("not armed") if w.missing else badge("armed", "good"), esc(", ".join(w.missing)))
+            for w in found
+        ]
+        with st.container(key="card-watches"):
+            put(heading("What is watched"))
+            put(table([Column("Detector"), Column("State", "html"), Column("Needs", "html")], rows))

@@ -34,6 +34,11 @@ def show(visit: Visit) -> None:
             ("shelf", only, location, search),
             lambda: shelf(visit.store, visit.moment, only=only, location=location, search=search),
         )
+        if found.not_armed and only not in ("unknown", "all"):
+            empty(
+                "Not armed", f"Nobody can say what runs out: {found.not_armed}. Start says what brings it."
+            )
+            return
         left, right = st.columns([13, 9], gap="small")
         with left, st.container(key="card-shelf"):
             chosen = _grid(found, only)
