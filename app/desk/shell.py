@@ -18,6 +18,7 @@ from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, this_visit
 from app.services.freshness import overall, read_streams
 from app.services.loading import loading
+from app.services.schedules import due
 from app.services.workspace import DEMO, workspace_name
 from data.errors import FillwellError
 
@@ -119,7 +120,7 @@ def page(visit: Visit, title: str, subtitle: str = "") -> Iterator[DeltaGenerato
 
     Gives the place in the head where the page puts its filters.
     """
-    fresh = overall(read_streams(visit.store), visit.now)
+    fresh = overall(read_streams(visit.store), visit.now, due(visit.store))
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="head"):
         put(f'<div class="fw-head"><h1>{esc(title)}</h1><span class="fw-sub">{esc(subtitle)}</span></div>')
         controls = st.container(horizontal=True, vertical_alignment="center", gap="small", key="controls")

@@ -23,6 +23,7 @@ from actions.view import View
 from app.services.clock import business_now
 from app.services.freshness import read_streams
 from app.services.projection import projection
+from app.services.schedules import schedules
 from app.services.workspace import facts
 from data.clock import system_clock
 from data.errors import FillwellError, RequestError
@@ -82,7 +83,13 @@ def targets(store: Store) -> Mapping[str, Target]:
 
 def view_of(store: Store, now: datetime) -> View:
     """Take the view that plans are made on."""
-    return View(facts=facts(store), now=now, projection=projection(store, now), statuses=read_streams(store))
+    return View(
+        facts=facts(store),
+        now=now,
+        projection=projection(store, now),
+        statuses=read_streams(store),
+        schedules=schedules(store),
+    )
 
 
 def plan(store: Store, now: datetime, chosen: Chosen) -> list[tuple[int, Planned | str]]:

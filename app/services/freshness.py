@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.services import words
+from app.services.schedules import Due
 from data.log.status import StreamStatus, statuses
 from data.store import Store
 
-#: A stream that is read all the time is late after this and silent after that; files have no schedule.
-LATE, SILENT = timedelta(minutes=15), timedelta(hours=2)
+#: A stream without a schedule of its own is late after this; any is silent after so many times its tolerance.
+LATE, SILENT = timedelta(minutes=15), 8
+ON_TIME: Due = {}  #: no schedule is known: the default tolerance holds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,33 +36,34 @@ def is_scheduled(status: StreamStatus) -> bool:
     return status.succeeded_at is not None or status.failed_at is not None
 
 
-def state_of(status: StreamStatus, now: datetime) -> str:
-    """Judge one stream at this moment."""
+def state_of(status: StreamStatus, now: datetime, due: Due = ON_TIME) -> str:
+    """Judge one stream at this moment, by its own schedule."""
     until = known_until(status)
+    tolerance = max(due.get((status.connection, status.stream), LATE), LATE)
     if not is_scheduled(status):
         return "at rest" if status.received else "empty"
-    if until is None or now - until > SILENT:
+    if until is None or now - until > SILENT * tolerance:
         return "silent"
     if status.failures:
         return "failing"
-    return "late" if now - until > LATE else "fresh"
+    return "late" if now - until > tolerance else "fresh"
 
 
 _GRAVITY = ("silent", "failing", "late", "empty", "at rest", "fresh")
 
 
-def sources(streams: Sequence[StreamStatus], now: datetime) -> list[Freshness]:
+def sources(streams: Sequence[StreamStatus], now: datetime, due: Due = ON_TIME) -> list[Freshness]:
     """Judge every source by its worst stream, gravest first."""
     by_source: dict[str, list[StreamStatus]] = {}
     for status in streams:
         by_source.setdefault(status.connection, []).append(status)
-    judged = [_source(name, held, now) for name, held in by_source.items()]
+    judged = [_source(name, held, now, due) for name, held in by_source.items()]
     return sorted(judged, key=lambda f: (_GRAVITY.index(f.state), f.name))
 
 
-def _source(name: str, streams: Sequence[StreamStatus], now: datetime) -> Freshness:
-    worst = min(streams, key=lambda s: (_GRAVITY.index(state_of(s, now)), s.stream))
-    state = state_of(worst, now)
+def _source(name: str, streams: Sequence[StreamStatus], now: datetime, due: Due) -> Freshness:
+    worst = min(streams, key=lambda s: (_GRAVITY.index(state_of(s, now, due)), s.stream))
+    state = state_of(worst, now, due)
     until = known_until(worst) or worst.last_event_at
     said = {
         "silent": f"{worst.stream} silent for {words.span(now - until)}" if until else f"{worst.stream} never answered",
@@ -73,9 +76,9 @@ def _source(name: str, streams: Sequence[StreamStatus], now: datetime) -> Freshn
     return Freshness(name=name, as_of=until, state=state, sentence=said)
 
 
-def overall(streams: Sequence[StreamStatus], now: datetime) -> Freshness:
+def overall(streams: Sequence[StreamStatus], now: datetime, due: Due = ON_TIME) -> Freshness:
     """Judge everything for the badge on every page: as of when, and which source is worst."""
-    judged = sources(streams, now)
+    judged = sources(streams, now, due)
     if not judged:
         return Freshness(name="", as_of=None, state="empty", sentence="nothing was brought in yet")
     worst = judged[0]

@@ -10,6 +10,7 @@ from actions.people import LOOPBACK
 from app.services import words
 from app.services.freshness import Freshness, known_until, read_streams, sources, state_of
 from app.services.margin import PARTS
+from app.services.schedules import Due, due
 from app.services.workspace import newest
 from data.errors import RequestError
 from data.log.dead_letters import dismiss, list_dead_letters
@@ -61,12 +62,13 @@ def health(store: Store, now: datetime) -> Health:
     with store.log.read() as conn:
         beats = heartbeat(conn, now=now, bins=BINS, minutes=MINUTES)
         measured = {name: sorted(lags(conn, name)) for name in {s.connection for s in statuses}}
-    streams = [_stream(s, now) for s in statuses]
+    tolerances = due(store)
+    streams = [_stream(s, now, tolerances) for s in statuses]
     return Health(
-        sources=sources(statuses, now),
+        sources=sources(statuses, now, tolerances),
         streams=streams,
         beats=beats,
-        unknowns=[*unknown_sources(statuses, now), *unknown_figures(store, now, statuses)],
+        unknowns=[*unknown_sources(statuses, now, tolerances), *unknown_figures(store, now, statuses)],
         lags={name: (_quantile(found, 0.5), _quantile(found, 0.95)) for name, found in measured.items() if found},
         balanced=all(s.received == s.accepted + s.duplicates + s.conflicts + s.dead_letters for s in streams),
     )
@@ -90,11 +92,11 @@ def set_aside(store: Store, record: int, why: str) -> None:
         dismiss(conn, record, by=LOOPBACK, why=why)
 
 
-def _stream(s: StreamStatus, now: datetime) -> Stream:
+def _stream(s: StreamStatus, now: datetime, tolerances: Due) -> Stream:
     return Stream(
         connection=s.connection,
         stream=s.stream,
-        state=state_of(s, now),
+        state=state_of(s, now, tolerances),
         as_of=known_until(s),
         last_event_at=s.last_event_at,
         received=s.received,
@@ -125,11 +127,11 @@ _TELLS = {
 }
 
 
-def unknown_sources(statuses: Sequence[StreamStatus], now: datetime) -> list[tuple[str, str]]:
+def unknown_sources(statuses: Sequence[StreamStatus], now: datetime, tolerances: Due) -> list[tuple[str, str]]:
     """Say what cannot be known because a stream does not speak, or because records were not understood."""
     found = []
     for s in statuses:
-        state = state_of(s, now)
+        state = state_of(s, now, tolerances)
         if state in ("silent", "failing"):
             since = known_until(s)
             tells = _TELLS.get(s.stream, s.stream)

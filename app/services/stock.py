@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -23,7 +24,6 @@ ONLY = {
     "unknown": "Not known",
     "all": "All",
 }
-SPREAD = 1.2816  #: normal deviate of the 90th percentile
 DAYS = 45
 
 
@@ -140,20 +140,27 @@ def _receipts(store: Store, now: datetime, sku: str, location: str, slip_days: i
 def _path(
     row: dict[str, Any], receipts: Sequence[tuple[date, float]], days: Sequence[date], more: float
 ) -> tuple[list[float], list[float], list[float]]:
-    """Give expected stock by day with its 10 to 90 % band; stock cannot be below nothing."""
-    rate = (row["demand_per_day"] or 0.0) * (1 + more)
+    """Give expected stock by day with its 10 to 90 % band, at the pace of the projection's own days of cover."""
     start = float(row["available"] or 0)
-    spread = row["dispersion"] or 0.0
-    middle, low, high = [], [], []
-    for number, day in enumerate(days):
-        arrived = sum(units for at, units in receipts if at <= day)
-        mean = rate * number
-        deviation = SPREAD * (mean + spread * mean * mean * min(1.0, 14.0 / max(number, 1))) ** 0.5
-        left = start + arrived - mean
-        middle.append(max(left, 0.0))
-        low.append(max(left - deviation, 0.0))
-        high.append(max(left + deviation, 0.0))
+    paces = [_pace(row, f"cover_days_{p}", start) * (1 + more) for p in ("p50", "p10", "p90")]
+    lines: list[list[float]] = []
+    for pace in paces:
+        left, line = start, [max(start, 0.0)]
+        for yesterday, day in pairwise(days):
+            arrived = sum(units for at, units in receipts if yesterday < at <= day)
+            left = max(left, 0.0) + arrived - pace
+            line.append(max(left, 0.0))
+        lines.append(line)
+    middle, low, high = lines
     return middle, low, high
+
+
+def _pace(row: dict[str, Any], cover: str, start: float) -> float:
+    """Give units a day at which the stock lasts for these days of cover; expected demand where there is no stock."""
+    days = row[cover]
+    if start > 0 and days:
+        return start / float(days)
+    return float(row["demand_per_day"] or 0.0)
 
 
 def steps_in_words(arithmetic: str | None, currency: str) -> list[tuple[str, str]]:

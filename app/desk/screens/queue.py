@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -20,6 +20,7 @@ from data.errors import RequestError
 
 SNOOZES = {"4 hours": 4, "1 day": 24, "3 days": 72, "1 week": 168}
 HELD = "queue-held"  #: the frozen list: (kind, board)
+FOCUS = "queue-focus"  #: the case that is being worked on: it stays open though it leaves the list
 
 
 def show(visit: Visit) -> None:
@@ -29,13 +30,13 @@ def show(visit: Visit) -> None:
             _switch(visit)
         kind = _kinds(board(visit.store))
         frozen = _frozen(visit, kind)
-        if not frozen.rows:
+        if not frozen.rows and FOCUS not in st.session_state:
             _nothing(visit, frozen)
             return
         left, right = st.columns([11, 9], gap="small")
         with left, st.container(key="card-queue"):
             _news(visit, kind)
-            chosen, opened = _grid(visit, frozen.rows)
+            chosen, opened = _grid(visit, frozen.rows) if frozen.rows else ([], _focused(visit))
             _bar(visit, chosen or [opened])
         with right:
             _detail(visit, opened)
@@ -74,6 +75,8 @@ def _frozen(visit: Visit, kind: str | None) -> Board:
     """Keep the list that the person looks at until they ask for a newer one (hazards H1 and H2)."""
     held = st.session_state.get(HELD)
     wanted = (visit.store.workspace, kind)
+    if held is not None and held[0] != wanted:
+        st.session_state.pop(FOCUS, None)
     if held is None or held[0] != wanted:
         held = (wanted, board(visit.store, kind))
         st.session_state[HELD] = held
@@ -86,9 +89,16 @@ def refresh() -> None:
     st.session_state.pop(HELD, None)
 
 
+def _focused(visit: Visit) -> Row:
+    """Give the case that is being worked on, whatever became of it."""
+    return detail(visit.store, st.session_state[FOCUS]).row
+
+
 @st.fragment(run_every=2)
 def _news(visit: Visit, kind: str | None) -> None:
-    held: Board = st.session_state[HELD][1] if HELD in st.session_state else board(visit.store, kind)
+    if HELD not in st.session_state:
+        st.rerun(scope="app")
+    held: Board = st.session_state[HELD][1]
     seen = {row.seen for row in held.rows}
     now = waiting(visit.store, kind)
     fresh = len({i for i, _ in now} - {i for i, _ in seen})
@@ -137,8 +147,12 @@ def _grid(visit: Visit, rows: Sequence[Row]) -> tuple[list[Row], Row]:
     )
     marked = [rows[i] for i in event.selection.rows if i < len(rows)]
     cells = [rows[i] for i, _ in event.selection.cells if i < len(rows)]
-    opened = next(iter(cells or marked), None) or _asked(rows) or rows[0]
-    return marked, opened
+    picked = next(iter(cells or marked), None)
+    if picked is not None:
+        st.session_state.pop(FOCUS, None)
+    elif FOCUS in st.session_state:
+        return marked, _focused(visit)
+    return marked, picked or _asked(rows) or rows[0]
 
 
 def _asked(rows: Sequence[Row]) -> Row | None:
@@ -181,6 +195,8 @@ def _say(results: Sequence[tuple[bool, str]]) -> None:
 
 def _plan(visit: Visit, seen: Sequence[tuple[int, int]]) -> None:
     planned = acting.plan(visit.store, visit.now, seen)
+    if len(seen) == 1:
+        st.session_state[FOCUS] = seen[0][0]
     _say([(not isinstance(p, str), f"case {case}: {p if isinstance(p, str) else p.words}") for case, p in planned])
 
 
@@ -230,6 +246,8 @@ def _detail(visit: Visit, row: Row) -> None:
 @st.fragment(run_every=1)
 def _fix(visit: Visit, found: Detail) -> None:
     """Show the newest action of the case and how far it has come, live."""
+    if HELD not in st.session_state:
+        st.rerun(scope="app")
     actions = acting.actions_of(visit.store, found.row.id)
     if not actions:
         hint = "Plan the fix to see the exact request before anything is sent." if found.row.suggested else _NO_FIX
@@ -243,12 +261,8 @@ def _fix(visit: Visit, found: Detail) -> None:
         return
     if newest["status"] == "planned":
         with st.container(horizontal=True, gap="small"):
-            if st.button(
-                "Approve and send", key="approve", type="primary", on_click=_approve, args=(visit, newest["id"])
-            ):
-                st.rerun(scope="app")
-            if st.button("Discard plan", key="discard", on_click=_discard, args=(visit, newest["id"])):
-                st.rerun(scope="app")
+            st.button("Approve and send", key="approve", type="primary", on_click=_approve, args=(visit, newest))
+            st.button("Discard plan", key="discard", on_click=_discard, args=(visit, newest["id"]))
 
 
 def _may_be_approved(visit: Visit, kind: str) -> bool:
@@ -265,8 +279,9 @@ def _may_be_approved(visit: Visit, kind: str) -> bool:
 _NO_FIX = "This kind has no action of its own yet: take it, fix it in the source, and it closes itself with proof."
 
 
-def _approve(visit: Visit, action: int) -> None:
-    _say([(step.done, step.words) for step in acting.approve(visit.store, [action])])
+def _approve(visit: Visit, action: Mapping[str, Any]) -> None:
+    st.session_state[FOCUS] = action["case_id"]
+    _say([(step.done, step.words) for step in acting.approve(visit.store, [action["id"]])])
 
 
 def _discard(visit: Visit, action: int) -> None:

@@ -35,9 +35,7 @@ def show(visit: Visit) -> None:
             lambda: shelf(visit.store, visit.moment, only=only, location=location, search=search),
         )
         if found.not_armed and only not in ("unknown", "all"):
-            empty(
-                "Not armed", f"Nobody can say what runs out: {found.not_armed}. Start says what brings it."
-            )
+            empty("Not armed", f"Nobody can say what runs out: {found.not_armed}. Start says what brings it.")
             return
         left, right = st.columns([13, 9], gap="small")
         with left, st.container(key="card-shelf"):
@@ -98,7 +96,7 @@ def _shown(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
         pl.col("sku").alias("SKU"),
         pl.col("location").alias("At"),
-        (pl.col("expected_lost_margin_minor") / 100).alias("Lost"),
+        ((pl.col("expected_lost_margin_minor") / 100).round() + 0.0).alias("Lost"),  # no minus before nothing
         (pl.col("p_stockout") * 100).alias("P"),
         pl.col("stockout_on").dt.strftime("%-d %b").fill_null(words.NOTHING).alias("Out on"),
         pl.col("on_hand").alias("On hand"),

@@ -1,0 +1,39 @@
+"""How often every stream of a workspace is expected to speak: what its adapters say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from actions.view import Schedule
+from app.connect import connect
+from data.errors import FillwellError
+from data.store import Store
+
+Due = Mapping[tuple[str, str], timedelta]  #: (connection, stream) -> how long it may be silent
+
+
+def schedules(store: Store) -> tuple[Schedule, ...]:
+    """Give the schedule of every stream of every connection; none where the workspace has no connection."""
+    try:
+        return _read(store.facts.parent)
+    except FillwellError:  # a secret that only the engine has, or a demo that is not open: a default tolerance holds
+        return ()
+
+
+def due(store: Store) -> Due:
+    """Tell how long each stream may be silent before it is late."""
+    return {(s.connection, s.stream): s.expected + s.grace for s in schedules(store)}
+
+
+@lru_cache(maxsize=4)
+def _read(folder: Path) -> tuple[Schedule, ...]:
+    adapters = connect(folder, os.environ).adapters
+    return tuple(
+        Schedule(connection=name, stream=stream.name, expected=stream.interval, grace=stream.grace)
+        for name, adapter in adapters.items()
+        for stream in adapter.streams.values()
+    )
