@@ -6,8 +6,11 @@ Each row belongs to one entity of the kind that its table names: a batch refolds
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import polars as pl
+
+from data.clock import to_micros
 
 T = pl.Datetime("us", "UTC")
 
@@ -117,4 +120,15 @@ Rows = dict[str, list[Row]]  #: table name -> rows
 
 def frame(table: FactTable, rows: list[Row]) -> pl.DataFrame:
     """Make a frame of folded rows, with the table's schema even where there are none."""
-    return pl.DataFrame(rows, schema=table.schema, orient="row")
+    if not rows:
+        return pl.DataFrame(schema=table.schema)
+    columns = zip(table.schema.items(), zip(*rows, strict=True), strict=True)
+    return pl.DataFrame([_column(name, kind, values) for (name, kind), values in columns])
+
+
+def _column(name: str, kind: pl.DataType, values: tuple[object, ...]) -> pl.Series:
+    """Make a column; times go by way of whole microseconds, which is several times faster than one by one."""
+    if kind != T:
+        return pl.Series(name, values, dtype=kind, strict=True)
+    micros = [to_micros(at) if isinstance(at, datetime) else None for at in values]
+    return pl.Series(name, micros, dtype=pl.Int64).cast(T)
