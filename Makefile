@@ -44,7 +44,7 @@ bench: $(BIN)/.bench ## Measure beside the peers; writes benchmarks/results.json
 	@$(BIN)/python -m benchmarks
 
 trials: $(BIN)/.dev ## Run the long trials (hours)
-	@FILLWELL_TRIALS=1 $(BIN)/python -m pytest -m slow --timeout 7200
+	@FILLWELL_TRIALS=1 $(BIN)/python -m pytest -m "slow or not slow" --timeout 7200
 
 constraints: ## Pin the newest versions that fit, without any address
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install -q uv

@@ -36,6 +36,7 @@ def events(plan: Plan) -> Iterator[Event]:
             yield from record.events
 
 
+@pytest.mark.slow
 def test_online_retail_is_accounted_for_row_by_row_and_delivered_again_adds_nothing(
     datasets: Path, tmp_path: Path
 ) -> None:
@@ -68,6 +69,7 @@ def test_online_retail_is_accounted_for_row_by_row_and_delivered_again_adds_noth
     assert amounts.row(0) == (1_065_562_248, 89_681_249)
 
 
+@pytest.mark.slow
 def test_dataco_names_lose_their_blanks_and_prices_are_line_totals_per_unit(datasets: Path) -> None:
     plan = plan_of([datasets / "dataco"], HERE / "dataco_lines.toml")
     assert (plan.rows, plan.count_dead_letters()) == (180_519, 0)
