@@ -15,6 +15,7 @@ from app.engine.publisher import STORE_SECONDS, publishing
 from app.engine.work import Engine
 from app.progress import Progress, write_progress
 from data.errors import SourceError, StoreError
+from data.keep import keep_house
 from data.publish import compact
 from ingest.sync import pull_or_error
 
@@ -27,6 +28,7 @@ COMPACT_SECONDS = 120.0
 RECONCILE_SECONDS = 900.0
 RECONCILED = timedelta(hours=1)  #: how far back keys and versions are compared with the source
 SWEEP_SECONDS = 6 * 3600.0
+HOUSE_SECONDS = 3600.0
 
 
 @dataclass
@@ -99,6 +101,8 @@ def _beat(engine: Engine, pace: Pace) -> None:
         work.sweep_all(engine)
     if pace.take("compact", COMPACT_SECONDS):
         compact(engine.store, now=engine.clock())
+    if pace.take("house", HOUSE_SECONDS):
+        keep_house(engine.store, now=engine.clock())
 
 
 def _read_what_is_due(engine: Engine, pace: Pace) -> None:

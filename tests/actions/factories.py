@@ -250,11 +250,15 @@ def _migrated() -> Path:
 
 def targets_over(store: Store, remote: Merchant, real: list[datetime]) -> Targets:
     """Connect a merchant's systems; their clients live in the same real time as the desk."""
+
+    def monotonic() -> float:
+        return (real[0] - NOON).total_seconds()
+
     adapters = []
     for system in ("storefront", "erp", "warehouse"):
         http = Http(
             system, "https://remote.test", "t", rate=1e6, transport=remote.transport, sleep=lambda _s: None,
-            monotonic=lambda: (real[0] - NOON).total_seconds(),
+            monotonic=monotonic,
         )  # fmt: skip
         adapters.append(OPENERS[system](http, Context(connection=system, authority="storefront", currency="GBP")))
     return targets_of(store, adapters, remote.clock)

@@ -63,9 +63,13 @@ def test_the_pinned_requirements_carry_no_address() -> None:
         assert "--find-links" not in text, file
 
 
+def _pins(file: Path) -> dict[str, str]:
+    pinned = (line for line in file.read_text().splitlines() if "==" in line and line[0] not in " #")
+    return {line.split("==", 1)[0]: line.split("==", 1)[1] for line in pinned}
+
+
 def test_every_pin_is_the_same_wherever_it_is_pinned() -> None:
-    pins = [dict(line.split("==", 1) for line in f.read_text().splitlines() if "==" in line and not line.startswith(" "))
-            for f in sorted((ROOT / "requirements").glob("*.txt"))]  # fmt: skip
+    pins = [_pins(file) for file in sorted((ROOT / "requirements").glob("*.txt"))]
     for one in pins:
         for other in pins:
             assert {n: (one[n], other[n]) for n in one.keys() & other.keys() if one[n] != other[n]} == {}
