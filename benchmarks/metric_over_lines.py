@@ -106,7 +106,8 @@ def run() -> list[Result]:
         )  # fmt: skip
 
         def theirs() -> Answer:
-            return database.execute(sql).fetchall()
+            found: Answer = database.execute(sql).fetchall()
+            return found
 
         if not ours(kept) == ours(Facts(1, 2, NOW, lake.frames(lake.versions))) == theirs():
             raise AssertionError(f"the answers differ: {ours(kept)} and {theirs()}")
