@@ -22,6 +22,7 @@ from app.services.clock import business_now
 from data.clock import system_clock, to_micros
 from data.events import ChannelStated, Event, ListingStated, StockStated
 from data.log.append import Received, append, prepare, source_id
+from data.log.status import note_success
 from data.publish import publish
 from data.settings import read_settings
 from data.store import Store, open_store
@@ -87,6 +88,9 @@ def a_day_of_events(store: Store) -> None:
         for (connection, stream, key), event in said.items():
             item = Received(key=key, raw=b"{}", version=1, observed_at=at, events=(event,))
             append(conn, source_id(conn, connection, stream), prepare([item]), received_at=at, parser=1)
+        for stream in ("channels", "orders", "listings", "payments", "returns"):
+            just_now = to_micros(system_clock())
+            note_success(conn, source_id(conn, "storefront", stream), at=just_now, as_of=just_now)
     publish(store, now=earlier)
 
 
