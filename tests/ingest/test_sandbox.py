@@ -187,9 +187,13 @@ def test_a_parcel_that_the_channel_never_heard_of_is_told(merchant: Merchant) ->
     merchant.advance(hours=30)
     order = fault["subject"]
     parcels = merchant.ask("GET", "/warehouse/shipments/keys", who="warehouse")["keys"]
-    known = [key for key in parcels if key.startswith(f"P{order}")]
-    assert known
-    parcel = merchant.ask("GET", f"/warehouse/shipments/{known[-1]}", who="warehouse")
+    sent = [
+        merchant.ask("GET", f"/warehouse/shipments/{key}", who="warehouse")
+        for key in parcels
+        if key.startswith(f"P{order}")
+    ]
+    before = merchant.ask("GET", f"/state/storefront/orders/{order}")["fulfillments"]
+    parcel = next(p for p in sent if p["tracking"] not in [f["tracking"] for f in before])
     shop = merchant.adapter("storefront")
     assert isinstance(shop, Storefront)
     lines = {line["line"]: line["quantity"] for line in parcel["lines"]}
