@@ -49,7 +49,7 @@ def test_an_oversold_listing_is_fixed_and_proved(
     expect(page.get_by_text(f"case {case['id']}", exact=False).first).to_be_visible()
     page.get_by_role("button", name=re.compile("Plan fix")).click()
     page.get_by_role("button", name="Approve and send").click()
-    expect(page.get_by_text("verified", exact=False).first).to_be_visible(timeout=90_000)
+    expect(page.get_by_text(re.compile(r"verified \d\d:\d\d:\d\d")).first).to_be_visible(timeout=90_000)
 
     [action] = json.loads(
         running_demo.fillwell("actions", "list", "--workspace", "demo", "--case", str(case["id"]), "--format", "json")
