@@ -8,13 +8,12 @@ merchant's own and shared.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import msgspec
 
 from data.canonical import canonical, is_suspect
-from data.errors import RecordInvalid
 
 
 class OrderLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -411,17 +410,3 @@ def encode(event: Event) -> bytes:
 def decode(body: bytes) -> Event:
     """Read an event that `encode` wrote."""
     return _decoder.decode(body)
-
-
-def utc(at: datetime) -> datetime:
-    """Normalise an aware time to UTC; a naive one is refused, because nobody knows when it was."""
-    if at.tzinfo is None:
-        raise RecordInvalid(f"the time {at.isoformat()} has no offset; give it one, such as +00:00")
-    return at.astimezone(UTC)
-
-
-def finite(amount: Decimal, field: str) -> Decimal:
-    """Refuse NaN and infinities, which decimals can hold and money cannot."""
-    if not amount.is_finite():
-        raise RecordInvalid(f"{field} is {amount}, which is no amount; a finite number was expected")
-    return amount

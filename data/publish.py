@@ -203,12 +203,6 @@ def publication_of(row: sa.Row[Any]) -> Publication:
     )
 
 
-def events_of(conn: sa.Connection, entity: Entity) -> list[Stated]:
-    """Give all events of one entity, for a timeline."""
-    span = Span(0, log_position(conn))
-    return next((stated for _, stated in _events_of(conn, entity[0], {entity[1]}, span)), [])
-
-
 def fold_entities(
     conn: sa.Connection, entities: Iterable[Entity], replaced: Mapping[Entity, Sequence[Stated]] | None = None
 ) -> dict[str, pl.DataFrame]:

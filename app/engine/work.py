@@ -24,7 +24,7 @@ from data.publish import Publication, facts_of, latest_publication, publish
 from data.store import Store
 from forecasting.keep import load_projection, save_projection
 from ingest.adapter import Adapter
-from ingest.sync import Drift, StreamPull, pull_or_error, reconcile, sweep
+from ingest.sync import Drift, StreamPull, pull_all, reconcile, sweep
 
 log = structlog.get_logger()
 
@@ -59,10 +59,7 @@ class Engine:
 
 def read_all(engine: Engine, progress: Progress | None = None) -> list[StreamPull]:
     """Read every stream of every connection; one that fails does not keep the others from being read."""
-    return [
-        pull_or_error(engine.store, adapter, stream, clock=engine.clock, progress=progress)
-        for adapter, stream in _streams(engine)
-    ]
+    return pull_all(engine.store, engine.adapters.values(), clock=engine.clock, progress=progress)
 
 
 def reconcile_all(engine: Engine, *, since: datetime) -> int:

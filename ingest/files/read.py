@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -49,19 +48,6 @@ class FileTable:
     def rows(self) -> int:
         """Count the rows of the file, readable or not."""
         return self.frame.height + len(self.bad)
-
-
-def read_file(path: Path, spec: FileSpec, wanted: Collection[str]) -> FileTable:
-    """Read a file; `wanted` are the columns by which its header is recognised.
-
-    Raises:
-        ConfigError: it is missing, empty, or none of the wanted columns is in it.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    return read_content(content, path.name, spec, wanted)
 
 
 def read_content(content: bytes, name: str, spec: FileSpec, wanted: Collection[str]) -> FileTable:
