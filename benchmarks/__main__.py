@@ -19,8 +19,8 @@ def main() -> None:
         results.extend(call_in_own_process(module, "run"))
     (Path(__file__).parent / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     for r in results:
-        peer = f"{r['peer']:>12,.3f} {r['peer_name']}" if r["peer"] is not None else "           —"
-        print(f"{r['name']:<52} {r['ours']:>12,.3f} {r['unit']:<10} {peer}  x{r['ratio']}  {r['peak_memory_mib']} MiB")
+        beside = f"{r['peer']:>12,.3f} {r['peer_name']:<6}  x{r['ratio']}" if r["peer"] is not None else ""
+        print(f"{r['name']:<52} {r['ours']:>12,.3f} {r['unit']:<10} {r['peak_memory_mib']:>4} MiB  {beside}".rstrip())
 
 
 if __name__ == "__main__":

@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.postgres import cluster
+
+# Laws are tried on the same examples in every test run, on new ones in every trial: nobody's `make test` is a lottery.
+settings.register_profile("test", derandomize=True, deadline=None)
+settings.register_profile("trials", deadline=None, print_blob=True)
+settings.load_profile("trials" if os.environ.get("FILLWELL_TRIALS") == "1" else "test")
 
 REQUIRE_ALL = os.environ.get("FILLWELL_REQUIRE_ALL") == "1"
 
