@@ -26,7 +26,8 @@ from sandbox.real import read_real
 from sandbox.shapes import StockMonth
 from sandbox.storefront import StorefrontState
 from sandbox.stream import Base, Stream
-from sandbox.warehouse import UNRANGED, WarehouseState
+from sandbox.warehouse_room import UNRANGED
+from sandbox.warehouse_state import WarehouseState
 from sandbox.world import Event, RngState, World
 
 DATE = re.compile(rb'"(\d{4}-\d\d-\d\d)["T]')

@@ -267,7 +267,7 @@ class Erp:
             line.received_at = self.world.written()
             place = self._place(line, purchase)
             self.state.on_order[place] -= line.ordered
-            self.world.warehouse.put(place, line.ordered)
+            self.world.warehouse.room.put(place, line.ordered)
         purchase.status = "received"
         del self.state.open_purchases[purchase_id]
         self.world.touch(self.purchases, purchase)
@@ -277,7 +277,7 @@ class Erp:
         _, level = self.targets()
         goods = self.world.catalog.skus[self.world.catalog.places[place].sku]
         units = max(int(level[place]), goods.pack)
-        self.world.warehouse.put(place, self.rounded(place, units))
+        self.world.warehouse.room.put(place, self.rounded(place, units))
 
     def _place(self, line: PurchaseLine, purchase: Purchase) -> int:
         return self.world.warehouse.place_of[f"{line.sku}@{purchase.location}"]

@@ -10,7 +10,7 @@ import msgspec
 
 from sandbox.catalog import BUFFER, CAP
 from sandbox.truth import is_late, next_receipts, transfers_due
-from sandbox.warehouse import OPEN_STAGES
+from sandbox.warehouse_floor import OPEN_STAGES
 
 if TYPE_CHECKING:
     from sandbox.merchant import Merchant
@@ -88,9 +88,9 @@ class Faults:
             storefront.stock_changed(self.world.catalog.index[fault.subject.partition(":")[2]])
         elif fault.kind == "work_stuck":
             for work_id in warehouse.state.open_work.get(fault.subject, []):
-                warehouse.let_go(work_id)
+                warehouse.floor.let_go(work_id)
         elif fault.kind == "fulfilment_lost":
-            warehouse.push_lost(fault.subject)
+            warehouse.dock.push_lost(fault.subject)
         elif fault.kind in {"oversold", "stock_run_down"}:
             self.world.erp.unplanned.discard(warehouse.place_of[fault.subject])
         elif fault.kind == "feed_stopped":
@@ -138,7 +138,7 @@ class Faults:
             lost_goods = state.quarantined[place] + state.damaged[place]
             state.on_hand[place] = lost_goods + state.picked[place] + unpicked // 3
             self.world.erp.unplanned.add(place)
-            warehouse.changed(place)
+            warehouse.room.changed(place)
         return [self.world.catalog.places[place].id for place in candidates[:count]]
 
     def stick_work(self, rng: Random, count: int) -> list[str]:
@@ -147,12 +147,12 @@ class Faults:
         candidates = []
         for order_id, work_ids in sorted(warehouse.state.open_work.items()):
             work = [warehouse.work[work_id] for work_id in work_ids]
-            moving = [one for one in work if one.status in OPEN_STAGES and one.id not in warehouse.stuck]
+            moving = [one for one in work if one.status in OPEN_STAGES and one.id not in warehouse.floor.stuck]
             if moving and not is_late(self.world, storefront.orders[order_id], moving):
                 candidates.append((order_id, moving[0].id))
         chosen = _some(rng, candidates, count)
         for _, work_id in chosen:
-            warehouse.stuck[work_id] = ""
+            warehouse.floor.stuck[work_id] = ""
         return [order_id for order_id, _ in chosen]
 
     def lose_fulfilments(self, rng: Random, count: int) -> list[str]:
@@ -160,7 +160,7 @@ class Faults:
         warehouse = self.world.warehouse
         by_stage: dict[str, dict[str, str]] = {stage: {} for stage in reversed(OPEN_STAGES)}
         for order_id, work_ids in sorted(warehouse.state.open_work.items()):
-            if warehouse.stuck.keys().isdisjoint(work_ids):
+            if warehouse.floor.stuck.keys().isdisjoint(work_ids):
                 for work_id in work_ids:
                     by_stage.get(warehouse.work[work_id].status, {})[order_id] = work_id
         candidates: dict[str, str] = {}
@@ -171,8 +171,8 @@ class Faults:
                 candidates.setdefault(order_id, work_id)
         chosen = _enough(list(candidates.items()), count)
         for _, work_id in chosen:
-            warehouse.lost.add(work_id)
-            warehouse.rush(work_id)
+            warehouse.dock.lost.add(work_id)
+            warehouse.floor.rush(work_id)
         return [order_id for order_id, _ in chosen]
 
     def run_down(self, rng: Random, count: int) -> list[str]:
@@ -187,7 +187,7 @@ class Faults:
             and place not in receipts
             and place not in moves
             and not state.backlog[place]
-            and self.world.warehouse.free(place) > BUFFER["marketplace"]
+            and self.world.warehouse.room.free(place) > BUFFER["marketplace"]
             and place not in self.world.erp.unplanned
         ]
         rng.shuffle(steady)
@@ -203,10 +203,10 @@ class Faults:
         before = state.on_hand[place]
         for days in (2.0, 1.0, 0.5, 0.25):
             left = max(round(self.world.law.mean[place] * days), 1)
-            state.on_hand[place] = min(before - warehouse.free(place) + left, before)
+            state.on_hand[place] = min(before - warehouse.room.free(place) + left, before)
             if self.merchant.judge.odds.of(place, None, None) >= ODDS_WANTED:
                 self.world.erp.unplanned.add(place)
-                warehouse.changed(place)
+                warehouse.room.changed(place)
                 return True
             state.on_hand[place] = before
         return False

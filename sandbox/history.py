@@ -70,7 +70,7 @@ class History:
         returned: dict[str, int] = {}
         for part in parts:
             line_id = f"{order_id}-{part.line - first + 1}"
-            unpicked = self.world.warehouse.call_off(order_id, line_id, part.quantity)
+            unpicked = self.world.warehouse.backlog.call_off(order_id, line_id, part.quantity)
             room = self._shippable(order_id, line_id) - unpicked - returned.get(line_id, 0)
             back = min(part.quantity - unpicked, max(room, 0))
             if unpicked:
@@ -108,7 +108,7 @@ def simulate(real: Real, seed: int) -> World:
     world.run_until(end)
     world.erp.plan = None
     for place in range(len(catalog.places)):
-        stream, item = world.warehouse.stock, world.warehouse.stock_item(place)
+        stream, item = world.warehouse.stock, world.warehouse.room.stock_item(place)
         stream.live[item.id] = item
         item.version = max(world.warehouse.state.changes[place] - 1, 0)
         instant = world.warehouse.state.changed_at[place]

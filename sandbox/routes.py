@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox import writes
+from sandbox import warehouse_writes, writes
 from sandbox.fault_desk import UnknownFault, inject
 from sandbox.faults import CannotInject
 from sandbox.instants import parse
@@ -65,8 +65,9 @@ class Routes:
             write("/storefront/orders/{id}/fulfillments", "POST", writes.add_fulfillment),
             write("/erp/purchases", "POST", writes.draft_purchase),
             write("/erp/purchases/{id}/cancel", "POST", writes.cancel_purchase, keyed=False),
-            write("/warehouse/transfers", "POST", writes.draft_transfer),
-            write("/warehouse/transfers/{id}/cancel", "POST", writes.cancel_transfer, keyed=False),
+            write("/warehouse/work/{id}/priority", "PUT", warehouse_writes.set_priority),
+            write("/warehouse/transfers", "POST", warehouse_writes.draft_transfer),
+            write("/warehouse/transfers/{id}/cancel", "POST", warehouse_writes.cancel_transfer, keyed=False),
             Route("/{system}/webhooks", self.subscribe, methods=["POST"]),
             Route("/{system}/webhooks/{id}", self.resubscribe, methods=["PUT", "DELETE"]),
         ]

@@ -229,6 +229,15 @@ class WorkLine(msgspec.Struct, gc=False):
     shipped: int
 
 
+class PriorityChange(msgspec.Struct, rename={"before": "from", "after": "to"}):
+    """One change of a priority and who asked for it."""
+
+    at: str
+    before: int
+    after: int
+    reference: str | None
+
+
 class Work(Item, kw_only=True):
     """A warehouse order: what one location has to do for one order."""
 
@@ -242,6 +251,8 @@ class Work(Item, kw_only=True):
     lines: list[WorkLine]
     handling_cost: str
     currency: str
+    priority: int = 0  #: 0 as it comes, 9 first of all
+    changes: list[PriorityChange] = []  #: of the priority, the last ones
 
 
 class ShipmentLine(msgspec.Struct, gc=False):

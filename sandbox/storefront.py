@@ -225,7 +225,7 @@ class Storefront:
     def expected(self, channel: str, sku: int) -> int:
         """Say what a channel should list of a SKU."""
         goods = self.world.catalog.skus[sku]
-        free = self.world.warehouse.free
+        free = self.world.warehouse.room.free
         places = goods.places if channel == "marketplace" else goods.own_side[0]
         return max(min(CAP[channel], sum(free(place) for place in places) - BUFFER[channel]), 0)
 

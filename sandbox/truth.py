@@ -12,7 +12,7 @@ from sandbox.catalog import CHANNELS
 from sandbox.instants import DAY, HOUR, MINUTE, parse
 from sandbox.law import DELAY_DAYS, DELAY_WEIGHTS, PlaceLaw
 from sandbox.shapes import Order, Work
-from sandbox.warehouse import OPEN_STAGES
+from sandbox.warehouse_floor import OPEN_STAGES
 from sandbox.world import World
 
 TOLERATED_UNITS = 2
@@ -38,8 +38,8 @@ def oversold(world: World) -> Iterator[str]:
     """X01: a place has to ship more than lies there in good condition."""
     warehouse = world.warehouse
     for number, place in enumerate(world.catalog.places):
-        demand = warehouse.open_demand(number)
-        if demand and demand > warehouse.sellable(number):
+        demand = warehouse.room.open_demand(number)
+        if demand and demand > warehouse.room.sellable(number):
             yield place.id
 
 
@@ -136,7 +136,7 @@ class StockoutOdds:
         """Give the odds of one place; 0 where a bound shows that they are at most .2."""
         law = self.world.law
         place_law = law.places[number]
-        atp = self.world.warehouse.free(number)
+        atp = self.world.warehouse.room.free(number)
         if place_law is None:
             return 0.0
         if atp <= 0:

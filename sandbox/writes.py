@@ -1,4 +1,4 @@
-"""The writes of the four systems; each can be told to lie: to answer as if, and change nothing."""
+"""The writes of storefront and ERP, and what all share; each can be told to lie: to answer as if, changing nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from sandbox.catalog import LOCATIONS, Catalog
 from sandbox.erp import SEND_DRAFT_AFTER
 from sandbox.merchant import Merchant
-from sandbox.shapes import Fulfillment, FulfillmentLine, Item, Listing, Order, Purchase, Transfer, TransferLine
+from sandbox.shapes import Fulfillment, FulfillmentLine, Item, Listing, Order, Purchase, Transfer
 from sandbox.truth import TOLERATED_SHARE, TOLERATED_UNITS
 
 Answer = tuple[int, Any]
@@ -47,15 +47,6 @@ class PurchaseWrite(msgspec.Struct, forbid_unknown_fields=True):
 
     supplier: str
     location: str
-    lines: list[WantedLine]
-    reference: str | None = None
-
-
-class TransferWrite(msgspec.Struct, forbid_unknown_fields=True, rename={"origin": "from", "target": "to"}):
-    """A transfer to draft."""
-
-    origin: str
-    target: str
     lines: list[WantedLine]
     reference: str | None = None
 
@@ -167,11 +158,11 @@ def draft_purchase(merchant: Merchant, body: bytes, *, lies: bool) -> Answer:
     """Draft a purchase order; the buyer sends it a quarter of an hour later."""
     write = msgspec.json.decode(body, type=PurchaseWrite)
     world = merchant.world
-    twin = _by_reference(world.erp.purchases.live.values(), write.reference)
+    twin = by_reference(world.erp.purchases.live.values(), write.reference)
     if twin is not None:
         return 409, {"error": "duplicate_reference", "id": twin.id}
     number = next((n for n, vendor in enumerate(world.catalog.vendors) if vendor.id == write.supplier), None)
-    reason = _lines_reason(write.lines, [write.location], merchant)
+    reason = lines_reason(write.lines, [write.location], merchant)
     if number is None:
         return refused("no such supplier")
     if reason is None and any(_sku(world.catalog, line).supplier != number for line in write.lines):
@@ -186,50 +177,14 @@ def draft_purchase(merchant: Merchant, body: bytes, *, lies: bool) -> Answer:
     return 201, purchase
 
 
-def draft_transfer(merchant: Merchant, body: bytes, *, lies: bool) -> Answer:
-    """Draft a transfer; it leaves a quarter of an hour later."""
-    write = msgspec.json.decode(body, type=TransferWrite)
-    world = merchant.world
-    twin = _by_reference(world.warehouse.transfers.live.values(), write.reference)
-    if twin is not None:
-        return 409, {"error": "duplicate_reference", "id": twin.id}
-    reason = _lines_reason(write.lines, [write.origin, write.target], merchant)
-    if write.origin == write.target:
-        reason = "from and to are the same location"
-    if reason:
-        return refused(reason)
-    transfer = Transfer(
-        id=f"T{world.warehouse.state.transfers + 1:05d}",
-        version=1,
-        updated_at=world.written(),
-        origin=write.origin,
-        target=write.target,
-        status="draft",
-        created_at=world.written(),
-        sent_at=None,
-        received_at=None,
-        lines=[TransferLine(line.sku, line.quantity) for line in write.lines],
-        reference=write.reference,
-    )
-    if not lies:
-        transfer.version = 0
-        world.warehouse.plan_transfer(transfer)
-    return 201, transfer
-
-
 def cancel_purchase(merchant: Merchant, purchase_id: str, *, lies: bool) -> Answer:
     """Cancel a purchase order that was not sent."""
     purchases = merchant.world.erp.purchases
-    return _cancel(merchant, purchases.get(purchase_id), purchases, lies=lies)
+    return cancel(merchant, purchases.get(purchase_id), purchases, lies=lies)
 
 
-def cancel_transfer(merchant: Merchant, transfer_id: str, *, lies: bool) -> Answer:
-    """Cancel a transfer that has not left."""
-    transfers = merchant.world.warehouse.transfers
-    return _cancel(merchant, transfers.get(transfer_id), transfers, lies=lies)
-
-
-def _cancel(merchant: Merchant, item: Purchase | Transfer | None, stream: Any, *, lies: bool) -> Answer:  # noqa: ANN401 - a stream of either
+def cancel(merchant: Merchant, item: Purchase | Transfer | None, stream: Any, *, lies: bool) -> Answer:  # noqa: ANN401 - a stream of either
+    """Cancel a draft; what is no draft any more is refused as stale."""
     if item is None:
         return 404, {"error": "not_found"}
     if item.status != "draft":
@@ -241,7 +196,8 @@ def _cancel(merchant: Merchant, item: Purchase | Transfer | None, stream: Any, *
     return 200, target
 
 
-def _by_reference(items: Any, reference: str | None) -> Purchase | Transfer | None:  # noqa: ANN401 - of either kind
+def by_reference(items: Any, reference: str | None) -> Purchase | Transfer | None:  # noqa: ANN401 - of either kind
+    """Find the document that bears a reference already."""
     if reference is None:
         return None
     return next((item for item in items if item.reference == reference), None)
@@ -251,7 +207,8 @@ def _sku(catalog: Catalog, line: WantedLine) -> Any:  # noqa: ANN401
     return catalog.skus[catalog.index[line.sku]]
 
 
-def _lines_reason(lines: list[WantedLine], locations: list[str], merchant: Merchant) -> str | None:
+def lines_reason(lines: list[WantedLine], locations: list[str], merchant: Merchant) -> str | None:
+    """Say why a document of these lines makes no sense; None where it does."""
     if not lines:
         return "lines are needed"
     for location in locations:

@@ -90,6 +90,20 @@ def test_stuck_work_is_late_once_its_date_has_passed(remote: Remote) -> None:
     assert remote.truth("X10") == {}
 
 
+def test_stuck_work_goes_on_when_it_is_given_priority(remote: Remote) -> None:
+    faults = remote.inject("work_stuck", count=3)
+    remote.advance(80)
+    for order in remote.truth("X10"):
+        [work] = [one for one in remote.all("/warehouse/work") if one["order"] == order and one["status"] != "shipped"]
+        body = {"priority": 9, "expected_version": work["version"], "reference": "case-3"}
+        assert remote.write("PUT", f"/warehouse/work/{work['id']}/priority", body).status_code == 200
+    assert len(remote.truth("X10")) == 3, "it is late until it has left"
+    remote.advance(25)
+    assert remote.truth("X10") == {}
+    assert {fault["state"] for fault in remote.http.get("/faults").json()} == {"over"}
+    assert len(faults) == 3
+
+
 def test_a_lost_fulfilment_is_missed_after_half_an_hour_and_can_be_told(remote: Remote) -> None:
     faults = remote.inject("fulfilment_lost", count=3)
     assert remote.truth("X22") == {}

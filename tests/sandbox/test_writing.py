@@ -156,3 +156,66 @@ def test_a_write_that_fails_afterwards_was_made_and_replays_as_made(remote: Remo
     assert quantity(remote) == 5
     remote.inject("write_then_fail", system="storefront", probability=0)
     assert remote.write("PUT", LISTING, body, key="k").status_code == 200
+
+
+def waiting_to_be_picked(remote: Remote) -> list[dict[str, Any]]:
+    """Let time pass until three orders wait in one location's pick wave; gives their work in the order of the wave."""
+    for _ in range(200):
+        remote.advance(1 / 6)
+        turns = sorted(
+            (due, event[0]) for due, _, kind, event in remote.merchant.world.queue if (kind, event[1:]) == PICKING
+        )
+        wave = [remote.get(f"/warehouse/work/{name}") for _, name in turns]
+        for location in ("NORTH", "SOUTH", "3PL"):
+            here = [one for one in wave if one["location"] == location]
+            if len(here) >= 3:
+                return here
+    raise AssertionError("three orders never waited at once")
+
+
+PICKING = ("stage", ["picking"])
+
+
+def prioritise(remote: Remote, work: dict[str, Any], priority: int) -> Any:  # noqa: ANN401 - a response
+    body = {"priority": priority, "expected_version": work["version"], "reference": "case-9"}
+    return remote.write("PUT", f"/warehouse/work/{work['id']}/priority", body)
+
+
+def test_urgent_work_is_picked_first_and_the_others_one_place_later(remote: Remote) -> None:
+    wave = waiting_to_be_picked(remote)
+    last = wave[-1]
+    done = prioritise(remote, last, 9)
+    assert (done.status_code, done.json()["priority"], done.json()["version"]) == (200, 9, last["version"] + 1)
+    [change] = done.json()["changes"]
+    assert (change["from"], change["to"], change["reference"]) == (0, 9, "case-9")
+    began: list[str] = []
+    for _ in range(90):
+        remote.advance(1 / 60)
+        now = [one["id"] for one in wave if remote.get(f"/warehouse/work/{one['id']}")["status"] != "released"]
+        began += [name for name in now if name not in began]
+    assert began[0] == last["id"]
+    assert began[1:] == [one["id"] for one in wave[:-1]], "the others keep their order"
+
+
+def test_a_priority_that_is_taken_back_gives_the_wave_its_old_order(remote: Remote) -> None:
+    wave = waiting_to_be_picked(remote)
+    before = list(remote.merchant.world.queue)
+    turns = [list(event) for _, _, kind, event in before if kind == "stage"]
+    raised = prioritise(remote, wave[-1], 9).json()
+    assert [list(event) for _, _, kind, event in before if kind == "stage"] != turns
+    assert prioritise(remote, raised, 0).status_code == 200
+    assert [list(event) for _, _, kind, event in before if kind == "stage"] == turns
+
+
+def test_a_priority_is_set_only_on_work_that_is_as_the_caller_has_seen_it(remote: Remote) -> None:
+    work = waiting_to_be_picked(remote)[0]
+    assert prioritise(remote, {**work, "version": work["version"] - 1}, 9).status_code == 409
+    assert prioritise(remote, work, 10).status_code == 422
+    assert prioritise(remote, {**work, "id": "none"}, 9).status_code == 404
+    shipped = next(one for one in remote.all("/warehouse/work") if one["status"] == "shipped")
+    assert prioritise(remote, shipped, 9).status_code == 409
+    path = f"/warehouse/work/{work['id']}/priority"
+    assert remote.ask("PUT", path, json={"priority": 9, "expected_version": work["version"]}).status_code == 400
+    remote.inject("lying_writes", system="warehouse", probability=1)
+    assert prioritise(remote, work, 9).json()["priority"] == 9
+    assert remote.get(f"/warehouse/work/{work['id']}") == work
