@@ -3,6 +3,8 @@
 A list is asked for with `updated_since` and followed by its `next` tokens. The cursor kept in the log is ours: it
 holds the token in the middle of a list and, at its end, the moment from which the next list is asked for. That moment
 lies an overlap before the source's own `as_of`, because a change may become visible a little after its time stamp.
+A list whose token has expired is begun again where it stood, and the next one is still asked for from where the first
+attempt began: what changed behind the reader meanwhile, in the very instant at which it stood, is found then.
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ class Position(msgspec.Struct, omit_defaults=True):
     next: str | None = None  #: in the middle of a list
     floor: int | None = None  #: `as_of` of the list's first page
     high: int | None = None  #: newest time of change seen
+    read: int | None = None  #: the same of the list in hand alone: what lies before it was read, or moved behind it
 
 
 _page = msgspec.json.Decoder(_Listed)
@@ -88,7 +91,7 @@ class RestAdapter:
                 if error.error_class != "cursor" or at.next is None or restarts == RESTARTS:
                     raise
                 restarts += 1
-                at = Position(since=self._before(at.high) or at.since, high=at.high)
+                at = Position(since=self._before(at.read) or at.since, floor=at.floor, high=at.high, read=at.read)
                 continue
             as_of = None if listed.as_of is None else to_micros(listed.as_of)
             items = tuple(raw_item(bytes(raw), observed) for raw in listed.items)
@@ -169,10 +172,10 @@ class RestAdapter:
 
     def _move(self, at: Position, following: str | None, as_of: int | None, items: Sequence[RawItem]) -> Position:
         floor = as_of if at.floor is None else at.floor
-        high = max((i.changed_at for i in items if i.changed_at is not None), default=None)
-        high = max((h for h in (high, at.high) if h is not None), default=None)
+        newest = max((i.changed_at for i in items if i.changed_at is not None), default=None)
+        high, read = _later(newest, at.high), _later(newest, at.read)
         if following is not None:
-            return Position(since=at.since, next=following, floor=floor, high=high)
+            return Position(since=at.since, next=following, floor=floor, high=high, read=read)
         return Position(since=self._before(high if floor is None else floor) or at.since, high=high)
 
     def _before(self, micros: int | None) -> int | None:
@@ -216,6 +219,10 @@ def _decoded(decoder: msgspec.json.Decoder[T], body: bytes | None, path: str) ->
         return decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise Unavailable(f"{path}: the answer is no page: {error}", error_class="schema") from error
+
+
+def _later(one: int | None, other: int | None) -> int | None:
+    return max((moment for moment in (one, other) if moment is not None), default=None)
 
 
 def _key(*parts: str) -> str:

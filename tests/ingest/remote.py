@@ -64,7 +64,7 @@ class Remote:
         if parts[1] == "webhooks":
             self.subscriptions.append(json.loads(request.content))
             return httpx.Response(201, json={"id": f"wh{len(self.subscriptions)}"})
-        stream = self.items.get(parts[1], {})
+        stream = self.items.setdefault(parts[1], {})
         if request.method != "GET":
             return self._write(request, parts)
         if len(parts) == 2:

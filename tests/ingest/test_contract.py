@@ -200,6 +200,26 @@ def test_an_expired_cursor_begins_the_list_again_from_the_last_known_change(case
     assert "updated_since" in list(pages_of(case.remote))[-1]
 
 
+@pytest.mark.parametrize("expired", [4, 6], ids=["while it is read", "the next time"])
+def test_a_change_behind_the_reader_is_found_though_its_list_expires(case: Case, expired: int) -> None:
+    case.fill("x", "y", apart=0)
+    case.remote.step(5)
+    case.fill("a", "b", "c", apart=0)
+
+    def meddle(page: int) -> None:
+        if page == 3:  # the reader stands behind `b`, and `a` changes in that very instant
+            case.put("a", **case.change)
+            case.remote.step()
+            case.fill("e", "f", apart=0)
+        if page == expired:
+            case.remote.epoch += 1
+
+    case.remote.before_page = meddle
+    restarts = sum(case.pull().restarts for _ in range(3))
+    assert restarts == 1
+    assert not compare(case.store, case.adapter, case.stream, clock=case.remote.clock)
+
+
 def test_a_cursor_that_nobody_can_read_begins_the_list_again(case: Case) -> None:
     case.fill("a")
     [page] = case.adapter.changes(case.stream, "what?", clock=case.remote.clock)
