@@ -97,6 +97,15 @@ class SaleStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     created_at: datetime
 
 
+class PriorityChange(msgspec.Struct, frozen=True, array_like=True):
+    """One change of the priority of work, from the warehouse's own change record."""
+
+    at: datetime
+    before: int
+    after: int
+    reference: str | None
+
+
 class WorkStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="work"):
     """A warehouse's work on an order at one location."""
 
@@ -111,6 +120,9 @@ class WorkStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     shipped_at: datetime | None = None
     status_since: datetime | None = None
     handling_minor: int = 0
+    priority: int = 0  #: 0 as it comes; the higher, the earlier it is picked
+    changes: tuple[PriorityChange, ...] = ()  #: of the priority, oldest first
+    version: int | None = None  #: the warehouse's own: what a change of priority is made against
 
 
 class ParcelStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="parcel"):

@@ -57,6 +57,11 @@ TABLES: dict[str, FactTable] = {
             parcel=S, line_id=S, sku=S, channel=S, units=N, location=S, carrier=S, tracking=S,
             handed_over_at=T, told_at=T, net_minor=N,  # told_at: when the channel learnt this tracking
         ),
+        # One row a piece of warehouse work that is still to be done for an order.
+        _table(
+            "open_work", "order",
+            work=S, connection=S, location=S, status=S, status_since=T, priority=N,
+        ),
         # The margin ledger: one row a line and posting, a column a component; costs are positive.
         _table(
             "line_amount", "order",

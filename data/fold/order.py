@@ -28,6 +28,9 @@ from data.money import to_minor
 #: Stages of a line from least to most advanced; a line stands where its least advanced open work stands.
 STAGES = ("placed", "backordered", "released", "picking", "picked", "packed")
 
+#: Work in one of these is no longer to be done.
+ENDED = ("shipped", "cancelled")
+
 #: A return has arrived when the channel says so, or when a warehouse found something in it.
 ARRIVED = ("received", "closed")
 
@@ -51,6 +54,7 @@ def fold_order(order: str, stated: Sequence[Stated], reference: Reference) -> Ro
     rows["sale"] = [
         (order, s.sale, s.status, s.total_minor, s.currency, s.created_at) for s in of_type(held, SaleStated)
     ]
+    rows["open_work"] = _open_work(order, held)
     rows["payment"] = [
         (order, p.payment, p.kind, p.fee_kind, p.amount_minor, p.currency, p.at, channel) for p in payments
     ]
@@ -112,6 +116,15 @@ def _work(lines: Mapping[str, Line], works: Sequence[WorkStated]) -> None:
                 line.stage == "placed" or STAGES.index(work.status) < STAGES.index(line.stage)
             ):
                 line.stage, line.stage_since = work.status, work.status_since
+
+
+def _open_work(order: str, held: Sequence[Stated]) -> list[Row]:
+    """List what a warehouse still has to do for the order, with who can be asked to do it sooner."""
+    return [
+        (order, w.work, s.connection, w.location, w.status, w.status_since, w.priority)
+        for s in held
+        if isinstance(w := s.event, WorkStated) and w.status not in ENDED
+    ]
 
 
 def _ship(lines: Mapping[str, Line], parcels: Sequence[ParcelStated], by_file: Sequence[OrderLineStated]) -> None:

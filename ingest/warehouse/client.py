@@ -14,7 +14,12 @@ from ingest.warehouse.read import STREAMS
 
 
 class Warehouse(RestAdapter):
-    """A warehouse that can be read and given drafts."""
+    """A warehouse that can be read, asked to pick something first, and given drafts."""
+
+    def set_priority(self, work: str, priority: int, *, expected_version: int, reference: str, key: str) -> WriteResult:
+        """Give work another place in the pick wave, if nothing of it has changed since that version."""
+        request = write.set_priority(work, priority, expected_version=expected_version, reference=reference)
+        return self.send(request, key=key)
 
     def create_transfer_draft(
         self, origin: str, destination: str, lines: Mapping[str, int], *, reference: str, key: str

@@ -13,6 +13,7 @@ from data.events import (
     InspectionStated,
     LocationStated,
     ParcelStated,
+    PriorityChange,
     StockMonthStated,
     StockStated,
     TransferStated,
@@ -69,6 +70,15 @@ class WorkLine(msgspec.Struct, frozen=True, gc=False):
     ordered: Count
 
 
+class Change(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):
+    """One change of a priority and who asked for it."""
+
+    at: Time
+    before: Count
+    after: Count
+    reference: Text | None = None
+
+
 class Work(Item, kw_only=True, frozen=True):
     """What one location has to do for one order."""
 
@@ -81,6 +91,8 @@ class Work(Item, kw_only=True, frozen=True):
     packed_at: Time | None = None
     shipped_at: Time | None = None
     handling_cost: Amount = "0"
+    priority: Count = 0
+    changes: tuple[Change, ...] = ()
     currency: Currency | None = None
 
 
@@ -185,7 +197,9 @@ def work(raw: Work, context: Context) -> WorkStated:
         lines=tuple(Units(line.line, line.sku, line.ordered) for line in raw.lines),
         released_at=maybe_utc(raw.released_at), picked_at=maybe_utc(raw.picked_at), packed_at=maybe_utc(raw.packed_at),
         shipped_at=maybe_utc(raw.shipped_at), status_since=_status_since(raw),
-        handling_minor=minor(raw.handling_cost, raw.currency or context.currency),
+        handling_minor=minor(raw.handling_cost, raw.currency or context.currency), priority=raw.priority,
+        changes=tuple(PriorityChange(utc(c.at), c.before, c.after, c.reference) for c in raw.changes),
+        version=raw.version,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What may be written to the warehouse: drafts of transfers. Each builds the request; `send` sends it."""
+"""What may be written to the warehouse: priority of work, drafts of transfers. Each builds a request; `send` sends it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from ingest.adapter import WriteRequest
+
+
+def set_priority(work: str, priority: int, *, expected_version: int, reference: str) -> WriteRequest:
+    """Give work another place in the pick wave, if nothing of it has changed since that version."""
+    body: dict[str, object] = {"priority": priority, "expected_version": expected_version, "reference": reference}
+    return WriteRequest("PUT", f"/warehouse/work/{quote(work, safe='')}/priority", body)
 
 
 def create_transfer_draft(origin: str, destination: str, lines: Mapping[str, int], *, reference: str) -> WriteRequest:

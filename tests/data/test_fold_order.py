@@ -324,3 +324,16 @@ def test_more_shipped_than_ordered_is_never_paid_for() -> None:
         an_order(ORDER, a_line(units=2)), a_parcel("P1", ORDER, ("1", "A", 2)), a_parcel("P2", ORDER, ("1", "A", 1))
     )
     assert (total(rows, "gross_minor"), total(rows, "units"), total(rows, "cogs_minor")) == (510, 3, 300)
+
+
+def test_work_that_is_still_to_be_done_is_listed_with_who_does_it() -> None:
+    rows = fold(
+        an_order(ORDER, a_line(units=3)),
+        a_work("W1", ORDER, ("1", "A", 2), status="picking", priority=9),
+        a_work("W2", ORDER, ("1", "A", 1), status="shipped"),
+        a_work("W3", ORDER, ("1", "A", 1), status="cancelled"),
+    )
+    work = named("open_work", only(rows["open_work"]))
+    assert (work["work"], work["connection"], work["location"], work["status"], work["priority"]) == (
+        "W1", "shop", "NORTH", "picking", 9,
+    )  # fmt: skip

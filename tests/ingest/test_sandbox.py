@@ -20,7 +20,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from data.clock import offset_clock, system_clock
-from data.events import ListingStated, PurchaseStated, TransferStated
+from data.events import ListingStated, PurchaseStated, TransferStated, WorkStated
 from data.store import Store
 from ingest.adapter import Adapter
 from ingest.connections import open_adapter, sandbox_connections, sandbox_env, subscribe
@@ -163,6 +163,24 @@ def test_a_purchase_is_drafted_once_under_its_reference_and_taken_back(merchant:
     [event] = received.events
     assert isinstance(event, PurchaseStated)
     assert (event.status, event.reference) == ("cancelled", "plan-1")
+
+
+def test_work_is_given_priority_once_and_only_as_it_was_seen(merchant: Merchant, store: Store) -> None:
+    warehouse = merchant.adapter("warehouse")
+    assert isinstance(warehouse, Warehouse)
+    since = (merchant.now() - timedelta(hours=12)).isoformat()
+    listed = merchant.ask("GET", f"/warehouse/work?updated_since={since}", who="warehouse")["items"]
+    work = next(one for one in listed if one["status"] not in ("shipped", "cancelled"))
+    seen = work["version"]
+    for key, expected in (("u-1", "applied"), ("u-1", "applied"), ("u-2", "stale")):
+        made = warehouse.set_priority(work["id"], 9, expected_version=seen, reference="late-1", key=key)
+        assert made.outcome == expected, made.response
+    received = read_back(store, warehouse, "work", work["id"], clock=merchant.now)
+    assert received is not None
+    [event] = received.events
+    assert isinstance(event, WorkStated)
+    assert (event.priority, event.version) == (9, seen + 1)
+    assert [(c.before, c.after, c.reference) for c in event.changes] == [(0, 9, "late-1")]
 
 
 def test_a_transfer_is_drafted_and_taken_back(merchant: Merchant, store: Store) -> None:
