@@ -26,6 +26,11 @@ WORDS = {
 }
 
 
+def number_of(order: str) -> str:
+    """Give the number by which people know an order: without the account that issued it."""
+    return order.partition("/")[2] or order
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """How often a stream is expected to speak, and how long it may be late before it is *late*."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import polars as pl
 
-from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhile, Verdict
+from actions.drafts import SHOWS_AFTER, Document, cancelling, drafting, found, judged, projected, short_units
+from actions.plans import ActionType, Ask, Draft, Intent, Look, Meanwhile, Verdict
 from actions.view import View
 from data.errors import RequestError
 from data.events import Event, PurchaseStated
@@ -30,72 +30,39 @@ def plan(ask: Ask) -> Draft:
         units, rounding = int(ask.choice["units"]), "chosen by a person"
     if units <= 0:
         raise RequestError(f"a purchase of {units} units makes no sense; give at least 1")
-    cost = supplier["unit_cost_minor"]
-    return Draft(
-        target=f"purchase/{case['sku']}@{case['location']}",
-        words=f"draft a purchase of {units} {case['sku']} from {supplier['supplier']} for {case['location']}",
-        direction="expansive",
-        request=write.create_purchase_draft(
-            supplier["supplier"], case["location"], {case["sku"]: units}, reference=ask.reference
-        ),
-        changes=(
-            Change(
-                system=ask.look.connection, thing=f"{case['sku']}@{case['location']}", field="drafted units", before=0,
-                after=units,
-            ),
-        ),
+    name, location, cost = supplier["supplier"], case["location"], supplier["unit_cost_minor"]
+    return drafting(
+        ask,
+        "purchase",
+        write.create_purchase_draft(name, location, {case["sku"]: units}, reference=ask.reference),
+        units=units,
+        parties={"supplier": name, "location": location},
+        words=f"draft a purchase of {units} {case['sku']} from {name} for {location}",
         why=(why, rounding, *(() if cost is not None else ("the unit cost is not known, so neither is the value",))),
-        side_effects=("none: a draft goes to nobody until a person sends it",),
-        reversible="until it is sent, by cancelling the draft",
-        expected={
-            "supplier": supplier["supplier"],
-            "location": case["location"],
-            "sku": case["sku"],
-            "units": units,
-            "status": "draft",
-        },
-        value_minor=units * (cost or 0),
-        currency=case["currency"],
-    )  # fmt: skip
+        harmless="none: a draft goes to nobody until a person sends it",
+        unit_cost_minor=cost or 0,
+    )
 
 
 def verify(intent: Intent, event: Event | None, _meanwhile: Meanwhile) -> Verdict:
     """The ERP has one document with our reference, our item and our units; a cancelled one for an undo."""
-    if not isinstance(event, PurchaseStated):
-        return Verdict(state="absent", words="the ERP has no purchase with our reference")
-    units = {line.sku: line.ordered for line in event.lines}
-    seen = {"purchase": event.purchase, "status": event.status, "units": units, "reference": event.reference}
-    e = intent.expected
-    if e["status"] == "cancelled":
-        gone = event.status == "cancelled"
-        return Verdict(
-            state="verified" if gone else "absent", words=f"purchase {event.purchase} is {event.status}", seen=seen
-        )
-    right = units == {e["sku"]: e["units"]} and (event.supplier, event.location) == (e["supplier"], e["location"])
-    if not right or event.reference != intent.reference:
-        return Verdict(state="mismatch", words=f"purchase {event.purchase} says something else: {units}", seen=seen)
-    return Verdict(state="verified", words=f"purchase {event.purchase} is a {event.status} of {units}", seen=seen)
+    return judged(intent, _document(event), "purchase")
 
 
 def undo(intent: Intent, event: Event | None, reference: str) -> Draft:
     """Cancel the draft; one that was sent is the supplier's business now."""
+    document = found(intent, _document(event), "purchase")
+    return cancelling(intent, document, "purchase", write.cancel_purchase_draft(document.number), reference)
+
+
+def _document(event: Event | None) -> Document | None:
     if not isinstance(event, PurchaseStated):
-        raise RequestError("the ERP has no purchase with our reference; there is nothing to cancel")
-    return Draft(
-        target=f"purchase/{event.purchase}",
-        words=f"cancel the draft {event.purchase}",
-        direction="protective",
-        request=write.cancel_purchase_draft(event.purchase),
-        changes=(
-            Change(
-                system=intent.connection, thing=event.purchase, field="status", before=event.status, after="cancelled"
-            ),
-        ),
-        why=("takes back an earlier action", f"reference {reference}"),
-        reversible="by drafting it again",
-        expected={**intent.expected, "status": "cancelled"},
-        blocked=None if event.status == "draft" else f"it is {event.status} already, no longer a draft",
-    )
+        return None
+    return Document(
+        number=event.purchase, status=event.status, reference=event.reference,
+        units={line.sku: line.ordered for line in event.lines},
+        parties={"supplier": event.supplier, "location": event.location},
+    )  # fmt: skip
 
 
 def _supplier(case: Mapping[str, Any], view: View) -> dict[str, Any]:
@@ -119,22 +86,6 @@ def _supplier(case: Mapping[str, Any], view: View) -> dict[str, Any]:
         "pack": term["pack"] or 1,
         "unit_cost_minor": cost,
     }
-
-
-def projected(case: Mapping[str, Any], view: View) -> dict[str, Any] | None:
-    """Give the projection's row of the case's item and location."""
-    if view.projection is None:
-        return None
-    found = view.projection.filter((pl.col("sku") == case["sku"]) & (pl.col("location") == case["location"]))
-    return found.to_dicts()[0] if found.height else None
-
-
-def short_units(case: Mapping[str, Any], view: View) -> int:
-    """Give the units by which the case's item is short at its location now: open demand beyond the sellable stock."""
-    here = (pl.col("sku") == case["sku"]) & (pl.col("location") == case["location"])
-    stock = view.atp().filter(here)
-    demand = int(view.facts.frame("order_line").filter(here)["open_units"].sum())
-    return max(demand - (int(stock["sellable"][0]) if stock.height else 0), 0)
 
 
 def _wanted(case: Mapping[str, Any], ask: Ask) -> tuple[int, str]:
@@ -162,5 +113,5 @@ ACTION: ActionType[None] = ActionType(
     verify=verify,
     undo=undo,
     document="purchase",
-    shows_after=timedelta(days=3),
+    shows_after=SHOWS_AFTER,
 )

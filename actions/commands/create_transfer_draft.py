@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import polars as pl
 
-from actions.commands.create_purchase_draft import projected, short_units
-from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhile, Verdict
+from actions.drafts import SHOWS_AFTER, Document, cancelling, drafting, found, judged, projected, short_units
+from actions.plans import ActionType, Ask, Draft, Intent, Look, Meanwhile, Verdict
 from actions.view import View
 from data.errors import RequestError
 from data.events import Event, TransferStated
@@ -31,75 +30,42 @@ def plan(ask: Ask) -> Draft:
     row = projected(case, ask.view)
     suggested = row["suggested_units"] if row is not None and row["suggestion"] == "transfer" else None
     wanted = int(ask.choice.get("units", suggested or short_units(case, ask.view)))
-    units = min(wanted, spare)
     if wanted <= 0:
         raise RequestError(f"nothing is short of {case['sku']} at {case['location']} now; give the units to move")
-    return Draft(
-        target=f"transfer/{case['sku']}@{case['location']}",
-        words=f"draft a transfer of {units} {case['sku']} from {origin} to {case['location']}",
-        direction="expansive",
-        request=write.create_transfer_draft(
-            origin, case["location"], {case["sku"]: units}, reference=ask.reference
-        ),
-        changes=(
-            Change(
-                system=ask.look.connection, thing=f"{case['sku']}@{case['location']}", field="drafted units", before=0,
-                after=units,
-            ),
-        ),
-        why=(f"{wanted} are wanted at {case['location']}", f"{origin} has {spare} free to promise"),
-        side_effects=("none: a draft moves nothing until a person sends it",),
-        reversible="until it is sent, by cancelling the draft",
-        expected={
-            "origin": origin,
-            "destination": case["location"],
-            "sku": case["sku"],
-            "units": units,
-            "status": "draft",
-        },
-        value_minor=units * _unit_cost(case, ask.view),
-        currency=case["currency"],
+    units, location = min(wanted, spare), case["location"]
+    return drafting(
+        ask,
+        "transfer",
+        write.create_transfer_draft(origin, location, {case["sku"]: units}, reference=ask.reference),
+        units=units,
+        parties={"origin": origin, "destination": location},
+        words=f"draft a transfer of {units} {case['sku']} from {origin} to {location}",
+        why=(f"{wanted} are wanted at {location}", f"{origin} has {spare} free to promise"),
+        harmless="none: a draft moves nothing until a person sends it",
+        unit_cost_minor=_unit_cost(case, ask.view),
         blocked=None if units > 0 else f"{origin} has nothing free",
-    )  # fmt: skip
+    )
 
 
 def verify(intent: Intent, event: Event | None, _meanwhile: Meanwhile) -> Verdict:
     """The warehouse has one document with our reference, our item and our units; a cancelled one for an undo."""
-    if not isinstance(event, TransferStated):
-        return Verdict(state="absent", words="the warehouse has no transfer with our reference")
-    units = {line.sku: line.units for line in event.lines}
-    seen = {"transfer": event.transfer, "status": event.status, "units": units, "reference": event.reference}
-    e = intent.expected
-    if e["status"] == "cancelled":
-        gone = event.status == "cancelled"
-        return Verdict(
-            state="verified" if gone else "absent", words=f"transfer {event.transfer} is {event.status}", seen=seen
-        )
-    right = units == {e["sku"]: e["units"]} and (event.origin, event.destination) == (e["origin"], e["destination"])
-    if not right or event.reference != intent.reference:
-        return Verdict(state="mismatch", words=f"transfer {event.transfer} says something else: {units}", seen=seen)
-    return Verdict(state="verified", words=f"transfer {event.transfer} is a {event.status} of {units}", seen=seen)
+    return judged(intent, _document(event), "transfer")
 
 
 def undo(intent: Intent, event: Event | None, reference: str) -> Draft:
     """Cancel the draft; what was sent has left."""
+    document = found(intent, _document(event), "transfer")
+    return cancelling(intent, document, "transfer", write.cancel_transfer_draft(document.number), reference)
+
+
+def _document(event: Event | None) -> Document | None:
     if not isinstance(event, TransferStated):
-        raise RequestError("the warehouse has no transfer with our reference; there is nothing to cancel")
-    return Draft(
-        target=f"transfer/{event.transfer}",
-        words=f"cancel the draft {event.transfer}",
-        direction="protective",
-        request=write.cancel_transfer_draft(event.transfer),
-        changes=(
-            Change(
-                system=intent.connection, thing=event.transfer, field="status", before=event.status, after="cancelled"
-            ),
-        ),
-        why=("takes back an earlier action", f"reference {reference}"),
-        reversible="by drafting it again",
-        expected={**intent.expected, "status": "cancelled"},
-        blocked=None if event.status == "draft" else f"it is {event.status} already, no longer a draft",
-    )
+        return None
+    return Document(
+        number=event.transfer, status=event.status, reference=event.reference,
+        units={line.sku: line.units for line in event.lines},
+        parties={"origin": event.origin, "destination": event.destination},
+    )  # fmt: skip
 
 
 def _origin(case: Mapping[str, Any], ask: Ask) -> tuple[str, int]:
@@ -129,5 +95,5 @@ ACTION: ActionType[None] = ActionType(
     verify=verify,
     undo=undo,
     document="transfer",
-    shows_after=timedelta(days=3),
+    shows_after=SHOWS_AFTER,
 )

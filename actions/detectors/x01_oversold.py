@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from actions.findings import Detector, Finding, Money, frame, per_hour
-from actions.view import OPEN_STAGES, View, unit_margins
+from actions.view import OPEN_STAGES, View, number_of, unit_margins
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _finding(
         remote={"sellable": first["sellable"], "on_hand": first["on_hand"]},
         evidence={
             "short_units": short,
-            "orders_without_stock": sorted({line["entity"] for line in lines})[:50],
+            "orders_without_stock": sorted({number_of(line["entity"]) for line in lines})[:50],
             "spare_elsewhere": {other["location"]: other["atp"] for other in others},
             "stock_counted_at": first["counted_at"],
             "orders_known_until": known_until,

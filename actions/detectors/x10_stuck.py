@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from actions.findings import Detector, Finding, Money, frame, per_hour
-from actions.view import OPEN_STAGES, View, unit_margins
+from actions.view import OPEN_STAGES, View, number_of, unit_margins
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,14 @@ def find(view: View, p: Parameters) -> pl.DataFrame:
 
 
 def _order(lines: Sequence[dict[str, Any]], known_until: datetime, now: datetime, p: Parameters) -> Finding:
-    first = lines[0]
+    first, number = lines[0], number_of(lines[0]["entity"])
     money = _money(lines, p)
     since = first["stage_since"]
     age = "" if since is None else f" for {int((known_until - since).total_seconds() // 3600)} h"
     late = "past its ship-by, " if first["past_promise"] else ""
     return Finding(
         subject=first["entity"],
-        title=f"order {first['entity']} is {late}{first['stage']} at {first['location'] or 'no location'}{age}",
+        title=f"order {number} is {late}{first['stage']} at {first['location'] or 'no location'}{age}",
         kind="order",
         object_id=first["entity"],
         channel=first["channel"],
@@ -92,7 +92,7 @@ def _order(lines: Sequence[dict[str, Any]], known_until: datetime, now: datetime
         evidence={
             "past_ship_by": first["past_promise"],
             "stalled": first["stalled"],
-            "open_lines": [[line["line_id"], line["sku"], line["open_units"]] for line in lines],
+            "open_lines": [f"{line['open_units']} of {line['sku']}" for line in lines],
             "known_until": known_until,
         },
         money=money,
@@ -100,6 +100,7 @@ def _order(lines: Sequence[dict[str, Any]], known_until: datetime, now: datetime
         probability=p.lost_share,
         cost_of_delay_minor=per_hour(sum(m.expected_loss_minor for m in money), first["ship_by"], now),
         deadline=first["ship_by"],
+        suggested="expedite_order",
     )
 
 
@@ -155,7 +156,7 @@ DETECTOR = Detector(
     owner="fulfilment",
     needs=("order_line",),
     streams=("orders", "work", "shipments"),
-    version=1,
+    version=2,
     parameters=Parameters(),
     find=find,
 )

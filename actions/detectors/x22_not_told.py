@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from actions.findings import Detector, Finding, Money, frame
-from actions.view import View
+from actions.view import View, number_of
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ def find(view: View, p: Parameters) -> pl.DataFrame:
 
 
 def _finding(lines: Sequence[dict[str, Any]], known_until: datetime, p: Parameters) -> Finding:
-    first = lines[0]
+    first, order = lines[0], number_of(lines[0]["entity"])
     loss = round(p.asking_share * p.asking_minor)
     parcels = list(dict.fromkeys(line["tracking"] for line in lines))
     hours = (known_until - first["handed_over_at"]) / timedelta(hours=1)
     return Finding(
         subject=first["entity"],
-        title=f"{first['location']} shipped {first['entity']} {hours:.1f} h ago, {first['channel']} was not told",
+        title=f"{first['location']} shipped order {order} {hours:.1f} h ago, {first['channel']} was not told",
         kind="order",
         object_id=first["entity"],
         channel=first["channel"],

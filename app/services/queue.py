@@ -17,7 +17,7 @@ from app.services.acting import desk_of
 from app.services.stock import steps_in_words
 from data.store import Store
 
-SHOWN = 8  #: members of a long list that are written out
+SHOWN = 3  #: members of a longer list that are written out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,10 +178,9 @@ def said(value: object) -> str:
 
 
 def _listed(values: Sequence[object]) -> str:
-    """Write a list; the parts of each member stand together, and a long list says how many more there are."""
+    """Write a list; the parts of each member stand together, and a longer list begins with how many there are."""
     shown = [" ".join(map(said, v)) if isinstance(v, list | tuple) else said(v) for v in values[:SHOWN]]
-    more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
-    return f"{', '.join(shown)}{more}"
+    return f"{len(values)}: {', '.join(shown)} …" if len(values) > SHOWN else ", ".join(shown)
 
 
 def _time(text: str) -> str:

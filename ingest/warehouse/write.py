@@ -1,4 +1,4 @@
-"""What may be written to the warehouse: priority of work, drafts of transfers. Each builds a request; `send` sends it."""
+"""What may be written to the warehouse: priority of work, drafts of transfers. Each builds the request to be sent."""
 
 from __future__ import annotations
 

@@ -55,6 +55,7 @@ class Merchant:
     orders: dict[str, Raw] = field(default_factory=dict)
     purchases: dict[str, Raw] = field(default_factory=dict)
     transfers: dict[str, Raw] = field(default_factory=dict)
+    work: dict[str, Raw] = field(default_factory=dict)
     calls: list[httpx.Request] = field(default_factory=list)
     effects: int = 0  #: writes that changed something
     keeps_keys: bool = True
@@ -90,6 +91,21 @@ class Merchant:
             "fulfillments": [], "version": 1, "updated_at": self.now.isoformat(),
         }  # fmt: skip
         return self.orders[number]
+
+    def queue_work(self, number: str, order: str, lines: Mapping[str, tuple[str, int]], **more: object) -> Raw:
+        """Have an order's lines waiting to be picked."""
+        self.work[number] = {
+            "id": number, "order": order, "location": "NORTH", "status": "released", "priority": 0, "changes": [],
+            "lines": [{"line": line, "sku": sku, "ordered": units} for line, (sku, units) in lines.items()],
+            "released_at": self.now.isoformat(), "version": 1, "updated_at": self.now.isoformat(), **more,
+        }  # fmt: skip
+        return self.work[number]
+
+    def prioritise(self, work: Raw, priority: int, reference: str | None) -> None:
+        """Change a priority with its change record."""
+        change = {"at": self.now.isoformat(), "from": work["priority"], "to": priority, "reference": reference}
+        work.update(priority=priority, changes=[*work["changes"], change][-5:])
+        self.touch(work)
 
     def move(self, listing: Raw, quantity: int, reference: str | None) -> None:
         """Change a quantity with its change record."""
@@ -160,6 +176,8 @@ class Merchant:
                 return self._set(self.listings[listing], body)
             case [_, "orders", order, "fulfillments"]:
                 return self._fulfil(self.orders[order], body)
+            case [_, "work", work, "priority"]:
+                return self._prioritise(self.work[work], body)
             case [_, "purchases" | "transfers" as kind]:
                 return self._draft(kind, body)
             case [_, "purchases" | "transfers" as kind, number, "cancel"]:
@@ -179,6 +197,12 @@ class Merchant:
             listing["active"] = body["active"]
             self.touch(listing)
         return httpx.Response(200, json=listing)
+
+    def _prioritise(self, work: Raw, body: Raw) -> httpx.Response:
+        if body["expected_version"] != work["version"]:
+            return httpx.Response(409, json={"error": "stale", "current": work["version"]})
+        self.prioritise(work, body["priority"], body["reference"])
+        return httpx.Response(200, json=work)
 
     def _fulfil(self, order: Raw, body: Raw) -> httpx.Response:
         if any(f["tracking"] == body["tracking"] for f in order["fulfillments"]):

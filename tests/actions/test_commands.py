@@ -117,6 +117,73 @@ def test_what_the_channel_learnt_meanwhile_is_not_told_again(tmp_path: Path) -> 
     assert "T2" in card.words
 
 
+def stuck(shop: Shop, **work: object) -> View:
+    """Have an order at NORTH that should have left two hours ago, and its work at the warehouse."""
+    shop.merchant.queue_work("W77-N", "77", {"1": ("MUG", 2)}, **work)
+    row = {
+        "entity": "storefront/77", "work": "W77-N", "connection": "warehouse", "location": "NORTH",
+        "status": "released", "status_since": NOON - 30 * HOUR, "priority": 0,
+    }  # fmt: skip
+    line = a_line("77", "MUG", 2, ship_by=NOON - 2 * HOUR, stage_since=NOON - 30 * HOUR)
+    return View(facts=facts(order_line=[line], open_work=[row], item=[an_item("MUG")]), now=NOON)
+
+
+def test_a_stuck_order_is_picked_first_and_gives_its_place_up_again(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    view = stuck(shop)
+    card, action = plan(shop, view, case_from(shop, view))
+    assert (card.type, card.words, card.direction) == ("expedite_order", "NORTH: pick order 77 first", "protective")
+    assert card.request is not None
+    assert card.request.body == {"priority": 9, "expected_version": 1, "reference": card.reference}
+    assert card.why[0] == "GBP 1.60 at risk of GBP 10.00 not shipped"  # a fifth of 2 x 3.00 margin and 2.00 credit
+    assert card.value_minor == 1000
+    assert carry_out(shop, action) == "verified"
+    assert shop.merchant.work["W77-N"]["priority"] == 9
+    assert take_back(shop, view, action) == "verified"
+    assert [(c["from"], c["to"]) for c in shop.merchant.work["W77-N"]["changes"]] == [(0, 9), (9, 0)]
+
+
+def test_work_that_moved_on_since_it_was_read_is_not_touched(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    view = stuck(shop)
+    _, action = plan(shop, view, case_from(shop, view))
+    assert action is not None
+    work = shop.merchant.work["W77-N"]
+    work["status"] = "picking"
+    shop.merchant.touch(work)
+    assert carry_out(shop, action) == "failed"
+    assert work["priority"] == 0
+
+
+def test_what_has_left_or_is_first_already_is_not_asked_for_again(tmp_path: Path) -> None:
+    given: tuple[tuple[dict[str, object], str], ...] = (
+        ({"status": "shipped"}, "shipped already"),
+        ({"priority": 9}, "9 already"),
+    )
+    for number, (work, said) in enumerate(given):
+        shop = a_shop(tmp_path / str(number))
+        view = stuck(shop, **work)
+        card, action = plan(shop, view, case_from(shop, view))
+        assert action is None
+        assert card.blocked is not None
+        assert said in card.blocked
+
+
+def test_a_priority_that_somebody_else_took_away_is_a_mismatch_and_is_not_set_back(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    view = stuck(shop)
+    _, action = plan(shop, view, case_from(shop, view))
+    assert carry_out(shop, action) == "verified"
+    shop.merchant.prioritise(shop.merchant.work["W77-N"], 3, "the floor manager")
+    shop.merchant.step(6 * MINUTE)
+    outbox.verify_due(shop.desk, shop.targets)
+    [row] = outbox.actions(shop.desk)
+    assert (row["status"], row["read_back"]["words"]) == ("mismatch", "set to 9, then to 3 by the floor manager")
+    made = outbox.undo(shop.desk, view, action or 0, by=APPROVER, targets=shop.targets)
+    assert made.action is None
+    assert "has changed since" in made.words
+
+
 def short(*, spare: int = 0, projection: pl.DataFrame | None = None) -> View:
     """Owe nine mugs from NORTH, which holds two."""
     return View(
@@ -239,5 +306,5 @@ def test_an_action_that_does_not_fit_a_case_says_why(tmp_path: Path) -> None:
 
 def test_every_suggested_action_exists() -> None:
     assert {"set_listing_quantity", "pause_listing", "push_fulfilment", "create_purchase_draft",
-            "create_transfer_draft", "replay_feed"} == set(action_types())  # fmt: skip
+            "create_transfer_draft", "replay_feed", "expedite_order"} == set(action_types())  # fmt: skip
     assert next(iter(detectors())) == "X46"  # a late feed is known before what it explains

@@ -168,6 +168,14 @@ def test_an_order_past_its_ship_by_is_stuck() -> None:
     assert subjects("X10", a_view(order_line=[late, fine])) == ["storefront/1"]
 
 
+def test_a_stuck_order_is_called_by_its_number_and_opens_with_its_own_action() -> None:
+    late = [a_line("536558", "MUG", 3, ship_by=NOON - HOUR), a_line("536558", "CUP", 4, line="2")]
+    [case] = found("X10", a_view(order_line=late))
+    assert case["title"] == "order 536558 is past its ship-by, released at NORTH for 5 h"
+    assert json.loads(case["evidence"])["open_lines"] == ["3 of MUG", "4 of CUP"]
+    assert case["suggested"] == "expedite_order"
+
+
 def test_work_that_stands_still_for_thirty_hours_is_stuck_before_its_ship_by() -> None:
     still = a_line("1", "MUG", 2, stage="picked", stage_since=NOON - 31 * HOUR)
     moving = a_line("2", "MUG", 2, stage="picked", stage_since=NOON - 29 * HOUR)
