@@ -13,7 +13,7 @@ from data.clock import Clock
 from data.errors import ConfigError
 from data.store import Store
 from ingest.adapter import Adapter
-from ingest.connections import Connection, open_adapter, read_connections, webhook_secrets
+from ingest.connections import Connection, open_adapter, open_reader, read_connections, webhook_secrets
 
 _SANDBOX = "sandbox.json"
 
@@ -39,7 +39,7 @@ def connect(folder: Path, env: Mapping[str, str]) -> Connected:
         ConfigError: a connection or a secret is not what it must be.
     """
     sandbox = sandbox_of(folder)
-    found = read_connections(folder / "connections.toml") if sandbox is None else shop.connections(sandbox)
+    found = _connections(folder, sandbox)
     known = env if sandbox is None else {**env, **shop.secrets()}
     return Connected(
         connections=found,
@@ -47,6 +47,19 @@ def connect(folder: Path, env: Mapping[str, str]) -> Connected:
         secrets={c.name: webhook_secrets(c, known) for c in found},
         sandbox=sandbox,
     )
+
+
+def readers(folder: Path) -> Mapping[str, Adapter]:
+    """Give what reads the stored records of each connection again: no secret is needed, no system is reached.
+
+    Raises:
+        ConfigError: a connection is not what it must be.
+    """
+    return {c.name: open_reader(c) for c in _connections(folder, sandbox_of(folder))}
+
+
+def _connections(folder: Path, sandbox: str | None) -> tuple[Connection, ...]:
+    return read_connections(folder / "connections.toml") if sandbox is None else shop.connections(sandbox)
 
 
 def note_sandbox(folder: Path, url: str) -> None:

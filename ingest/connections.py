@@ -101,19 +101,43 @@ def open_adapter(
     Raises:
         ConfigError: its system is unknown, its address unsafe or its token missing.
     """
-    opener = OPENERS.get(connection.system)
-    if opener is None:
+    _require_known(connection)
+    return _adapter(connection, secret(connection.token, env), transport)
+
+
+def open_reader(connection: Connection) -> Adapter:
+    """Make an adapter that reads stored records again; it holds no token and reaches no system.
+
+    Raises:
+        ConfigError: its system is unknown or its address unsafe.
+    """
+    _require_known(connection)
+    return _adapter(connection, "", _Nowhere())
+
+
+class _Nowhere(httpx.BaseTransport):
+    """Refuses every request."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Refuse."""
+        raise httpx.ConnectError("this adapter only reads what is stored", request=request)
+
+
+def _require_known(connection: Connection) -> None:
+    if connection.system not in OPENERS:
         raise ConfigError(
             f"connection {connection.name}: system {connection.system!r} is unknown; use one of {', '.join(OPENERS)}"
         )
-    token = secret(connection.token, env)
+
+
+def _adapter(connection: Connection, token: str, transport: httpx.BaseTransport | None) -> Adapter:
     http = Http(connection.name, connection.url, token, rate=connection.rate_per_second, transport=transport)
     context = Context(
         connection=connection.name,
         authority=connection.orders_from or connection.name,
         currency=connection.currency,
     )
-    return opener(http, context)
+    return OPENERS[connection.system](http, context)
 
 
 def webhook_secrets(connection: Connection, env: Mapping[str, str]) -> tuple[str, ...]:

@@ -8,11 +8,14 @@ from data.errors import RequestError
 from data.log.append import Received
 from data.log.records import Parse, Stored
 from ingest.adapter import Adapter
+from ingest.personal import received
 from ingest.rest import raw_item
 
 
-def parse_stored(adapters: Mapping[str, Adapter]) -> Parse:
+def parse_stored(adapters: Mapping[str, Adapter], *, secret: bytes) -> Parse:
     """Give a parser of stored records; key, version and time are read from the bytes, which may have been corrected.
+
+    What is personal in a correction leaves it as it leaves what arrives.
 
     The parser raises RequestError for a record whose connection or stream is not among the adapters.
     """
@@ -24,6 +27,7 @@ def parse_stored(adapters: Mapping[str, Adapter]) -> Parse:
                 f"record {record.id} came from {record.connection}/{record.stream}, which is not connected; "
                 "connect it again to parse it"
             )
-        return adapter.parse(record.stream, raw_item(record.body, record.observed_at, place=record.place))
+        item = raw_item(record.body, record.observed_at, place=record.place)
+        return received(adapter, record.stream, item, secret=secret)
 
     return parse

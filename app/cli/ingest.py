@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,9 +13,8 @@ import typer
 from app.cli.common import AS_USER, FORMAT, WORKSPACE, Format, emit, note, open_workspace, progress
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
-    from data.log.records import Parse, Stored
+    from data.log.dead_letters import Class, Wanted
+    from data.log.records import Stored
     from data.store import Store
     from ingest.files.mapping import Mapping
     from ingest.files.plan import Plan
@@ -137,17 +136,20 @@ def list_dead(
     batch: BATCH = None,
     limit: LIMIT = 50,
     dismissed: Annotated[bool, typer.Option("--dismissed", help="Those that were set aside.")] = False,
+    by_class: Annotated[bool, typer.Option("--by-class", help="Count them by source and error class.")] = False,
     workspace: WORKSPACE = "mine",
     chosen: FORMAT = Format.table,
 ) -> None:
     """List what could not be read, in the order of arrival."""
-    from data.log.dead_letters import list_dead_letters
+    from app.services.dead_letters import classes, letters
+    from data.log.dead_letters import Wanted
 
-    with open_workspace(workspace).log.read() as conn:
-        found = list_dead_letters(
-            conn, connection=connection, error_class=error_class, batch=batch, dismissed=dismissed, limit=limit
-        )
-    emit([_brief(stored) for stored in found], chosen)
+    store = open_workspace(workspace)
+    if by_class:
+        emit([_grouped(group) for group in classes(store)], chosen)
+        return
+    wanted = Wanted(connection=connection, error_class=error_class, batch=batch, dismissed=dismissed)
+    emit([_brief(stored) for stored in letters(store, wanted, limit=limit)], chosen)
 
 
 @dead.command("show")
@@ -156,17 +158,18 @@ def show_dead(
     workspace: WORKSPACE = "mine",
     chosen: FORMAT = Format.table,
 ) -> None:
-    """Show one record with its cells as they were received."""
-    from data.log.dead_letters import show_dead_letter
+    """Show one record with what was expected and its cells; what is about a person is masked."""
+    from app.services.dead_letters import letter
 
-    with open_workspace(workspace).log.read() as conn:
-        stored = show_dead_letter(conn, record)
-    row = {**_brief(stored), "outcome": stored.outcome, "batch": stored.batch, "dismissed": stored.dismissed}
+    found = letter(open_workspace(workspace), record)
+    stored, cells = found.stored, _cells(found.text.text.encode())
+    row = {**_brief(stored), "expected": found.sentence, "outcome": stored.outcome, "batch": stored.batch,
+           "dismissed": stored.dismissed}  # fmt: skip
     if chosen == Format.table:
         fields = [{"what": name, "value": value} for name, value in row.items()]
-        emit([*fields, *({"what": f"[{name}]", "value": cell} for name, cell in _cells(stored).items())], chosen)
+        emit([*fields, *({"what": f"[{name}]", "value": cell} for name, cell in cells.items())], chosen)
     else:
-        emit([{**row, "cells": _cells(stored)}], chosen)
+        emit([{**row, "cells": cells}], chosen)
 
 
 @dead.command("edit")
@@ -174,12 +177,13 @@ def edit_dead(
     record: Annotated[int, typer.Argument(help="Number of the record.")],
     sets: SETS = None,
     body: BODY = None,
+    user: AS_USER = "",
     workspace: WORKSPACE = "mine",
     chosen: FORMAT = Format.table,
 ) -> None:
     """Correct a record and replay it; what it came with is kept beside."""
+    from app.services.dead_letters import letter
     from data.errors import RequestError
-    from data.log.records import one_stored
 
     store = open_workspace(workspace)
     if bool(sets) == (body is not None):
@@ -187,10 +191,9 @@ def edit_dead(
     if body is not None:
         edited = _read_body(body)
     else:
-        with store.log.read() as conn:
-            cells = _cells(one_stored(conn, record))
+        cells = _cells(letter(store, record).stored.body)
         edited = json.dumps({**_without_marks(cells), **_set(sets or [], cells)}, ensure_ascii=False).encode()
-    emit(_replay(store, [record], edited=edited), chosen)
+    _replay(store, [record], user, chosen, edited=edited)
 
 
 @dead.command("replay")
@@ -200,37 +203,138 @@ def replay_dead(
     connection: CONNECTION = None,
     error_class: CLASS = None,
     batch: BATCH = None,
+    user: AS_USER = "",
     workspace: WORKSPACE = "mine",
     chosen: FORMAT = Format.table,
 ) -> None:
     """Read dead letters again: those named, or all that fit the options."""
     from data.errors import RequestError
-    from data.log.dead_letters import list_dead_letters
+    from data.log.dead_letters import Wanted
 
     store = open_workspace(workspace)
     if not records and connection is None and error_class is None and batch is None:
         raise RequestError("say which: give numbers of records, or --connection, --class or --batch")
-    with store.log.read() as conn:
-        fitting = [] if records else list_dead_letters(
-            conn, connection=connection, error_class=error_class, batch=batch, limit=1_000_000
-        )  # fmt: skip
-    numbers = records or [stored.id for stored in fitting]
-    emit(_replay(store, numbers, mapping=None if mapping is None else _mapping(mapping)), chosen)
+    wanted = records or Wanted(connection=connection, error_class=error_class, batch=batch)
+    _replay(store, wanted, user, chosen, mapping=None if mapping is None else _mapping(mapping))
 
 
 @dead.command("dismiss")
 def dismiss_dead(
     record: Annotated[int, typer.Argument(help="Number of the record.")],
     why: Annotated[str, typer.Option("--why", help="Why nobody needs to look at it again.")],
-    user: AS_USER = "admin",
+    user: AS_USER = "",
     workspace: WORKSPACE = "mine",
 ) -> None:
     """Set a dead letter aside; it still counts as received."""
-    from data.log.dead_letters import dismiss
+    from app.services.dead_letters import set_aside
+    from app.services.people import someone
 
-    with open_workspace(workspace).log.write() as conn:
-        dismiss(conn, record, by=user, why=why)
+    store = open_workspace(workspace)
+    set_aside(store, record, why, by=someone(store, user, entry="cli"))
     note(f"record {record} is set aside")
+
+
+@commands.command()
+def conflicts(
+    decide: Annotated[
+        str | None, typer.Option("--decide", metavar="CONNECTION/STREAM/KEY", help="Decide this movement.")
+    ] = None,
+    holds: Annotated[str | None, typer.Option("--holds", metavar="CONTENT", help="Which content holds.")] = None,
+    decided: Annotated[bool, typer.Option("--decided", help="Also those that somebody decided.")] = False,
+    limit: LIMIT = 200,
+    user: AS_USER = "",
+    workspace: WORKSPACE = "mine",
+    chosen: FORMAT = Format.table,
+) -> None:
+    """List movements that were stated in two ways, or decide which content holds."""
+    from app.services.conflicts import decide as decide_conflict
+    from app.services.conflicts import disagreements
+    from app.services.people import someone
+    from data.errors import RequestError
+
+    store = open_workspace(workspace)
+    if decide is not None:
+        connection, stream, key = (*decide.split("/", 2), "", "")[:3]
+        if holds is None or not key:
+            raise RequestError(
+                "to decide, give --decide CONNECTION/STREAM/KEY and --holds CONTENT, as the list has them"
+            )
+        said = decide_conflict(store, connection, stream, key, holds, by=someone(store, user, entry="cli"))
+        emit([{"movement": decide, "said": said}], chosen)
+        return
+    emit(
+        [
+            {"movement": f"{d.connection}/{d.stream}/{d.key}", "content": v.digest, "holds": v.holds,
+             "received": v.received_at, "says": v.says, "of": d.what, "decided_by": d.decided_by}
+            for d in disagreements(store, undecided=not decided, limit=limit)
+            for v in d.versions
+        ],
+        chosen,
+    )  # fmt: skip
+
+
+@commands.command()
+def erase(
+    connection: Annotated[str, typer.Argument(help="Whose data it is.")],
+    person: Annotated[
+        list[str], typer.Argument(metavar="PERSON…", help="Mail addresses, names, phone numbers or keys, in full.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    user: AS_USER = "",
+    workspace: WORKSPACE = "mine",
+    chosen: FORMAT = Format.table,
+) -> None:
+    """Erase what is stored about a person, for good; figures, counts and hashes stay as they are."""
+    from app.services.erasure import erase as erase_person
+    from app.services.erasure import trace
+    from app.services.people import someone
+    from data.errors import RequestError
+
+    store = open_workspace(workspace)
+    found = trace(store, connection, person, progress)
+    note(f"found in {connection}: {found.words}")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise RequestError("nothing was erased: nobody is there to be asked; say --yes")
+        if typer.prompt("This cannot be taken back. Write 'erase' to go on", err=True).strip() != "erase":
+            raise RequestError("nothing was erased")
+    said = erase_person(store, found, by=someone(store, user, entry="cli"))
+    emit(
+        [{"connection": connection, "entries": len(found.persons), "records": len(found.records), "said": said}], chosen
+    )
+
+
+@commands.command()
+def reparse(
+    connection: Annotated[str, typer.Argument(help="Whose records are read anew.")],
+    stream: Annotated[str | None, typer.Argument(help="Only this stream.")] = None,
+    mapping: Annotated[
+        str | None, typer.Option("--mapping", help="A corrected mapping, for files; it is kept.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, write nothing.")] = False,
+    user: AS_USER = "",
+    workspace: WORKSPACE = "mine",
+    chosen: FORMAT = Format.table,
+) -> None:
+    """Read stored records anew, as the program or a mapping reads them today; the figures follow."""
+    from app.services.people import someone
+    from app.services.reparse import reparse as read_anew
+
+    store = open_workspace(workspace)
+    found = read_anew(
+        store, connection, stream, by=someone(store, user, entry="cli"), dry_run=dry_run, progress=progress,
+        mapping=None if mapping is None else _mapping(mapping),
+    )  # fmt: skip
+    emit(
+        [
+            {"stream": f"{a.connection}/{a.stream}", "records": a.done.records, "changed": a.done.changed,
+             "outcomes": {f"{old} -> {new}": n for (old, new), n in a.done.outcomes.items()},
+             **({"fact_rows": {t: {"added": x, "removed": y} for t, (x, y) in a.done.tables.items()}}
+                if a.done.tables is not None else {})}
+            for a in found
+        ],
+        chosen,
+    )  # fmt: skip
 
 
 def _mapping(name: str) -> Mapping:
@@ -295,12 +399,20 @@ def _brief(stored: Stored) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _cells(stored: Stored) -> dict[str, Any]:
+def _grouped(group: Class) -> dict[str, Any]:
+    return {
+        "connection": group.connection, "stream": group.stream, "class": group.error_class, "letters": group.letters,
+        "first": group.first_at, "last": group.last_at, "example": group.example, "place": group.place or None,
+        "error": group.error,
+    }  # fmt: skip
+
+
+def _cells(body: bytes) -> dict[str, Any]:
     try:
-        cells = json.loads(stored.body)
+        cells = json.loads(body)
     except ValueError:
         cells = None
-    return cells if isinstance(cells, dict) else {"*bytes": stored.body.decode(errors="backslashreplace")}
+    return cells if isinstance(cells, dict) else {"*bytes": body.decode(errors="backslashreplace")}
 
 
 def _without_marks(cells: dict[str, Any]) -> dict[str, Any]:
@@ -330,42 +442,28 @@ def _read_body(file: Path) -> bytes:
 
 
 def _replay(
-    store: Store, records: Sequence[int], *, edited: bytes | None = None, mapping: Mapping | None = None
-) -> list[dict[str, Any]]:
-    """Replay records one transaction each, then publish once."""
-    from data.clock import system_clock, to_micros
-    from data.log.dead_letters import replay, show_dead_letter
-    from data.publish import publish
-    from ingest.files.events import PARSER
+    store: Store,
+    which: Sequence[int] | Wanted,
+    user: str,
+    chosen: Format,
+    *,
+    edited: bytes | None = None,
+    mapping: Mapping | None = None,
+) -> None:
+    """Replay records, print what became of each, and say it in one sentence."""
+    from app.services.dead_letters import replay, replay_all
+    from app.services.people import someone
+    from data.errors import RequestError
+    from data.log.dead_letters import Wanted
 
-    rows = []
-    for number, record in enumerate(records, 1):
-        with store.log.write() as conn:
-            before = show_dead_letter(conn, record)
-            parse = _parser(store, conn, before, mapping)
-            outcome = replay(conn, record, parse, at=to_micros(system_clock()), parser=PARSER, edited=edited)
-            error = show_dead_letter(conn, record).error
-        rows.append({"record": record, "place": before.place, "outcome": outcome, "error": error})
-        if number % 100 == 0:
-            progress("replay", number, len(records))
-    publish(store, now=system_clock(), progress=progress)
-    return rows
-
-
-def _parser(store: Store, conn: sa.Connection, stored: Stored, mapping: Mapping | None) -> Parse:
-    """Find what reads a record: its mapping where it came from a file, else the adapter of its connection."""
-    from data.log.persons import store_secret
-    from ingest.files.kept import is_kept, kept
-    from ingest.files.replay import parse_again
-
-    secret = store_secret(store.facts.parent)
-    if is_kept(store, stored.connection, stored.stream):
-        known = kept(store, stored.connection, stored.stream)
-        told = mapping or known.mapping(f"the mapping kept for {stored.connection} {stored.stream}")
-        return parse_again(conn, told, known.formats, key=secret)
-    from ingest.connections import open_adapter, read_connections
-    from ingest.replay import parse_stored
-
-    connections = read_connections(store.facts.parent / "connections.toml")
-    mine = [c for c in connections if c.name == stored.connection]
-    return parse_stored({c.name: open_adapter(c, os.environ) for c in mine})
+    who = someone(store, user, entry="cli")
+    if isinstance(which, Wanted):
+        report = replay_all(store, which, by=who, mapping=mapping, progress=progress)
+    else:
+        report = replay(store, which, by=who, edited=edited, mapping=mapping, progress=progress)
+    if report.results and all(r.outcome == "refused" for r in report.results):
+        raise RequestError(report.results[0].error or report.words)
+    note(report.words)
+    emit(
+        [{"record": r.record, "place": r.place, "outcome": r.outcome, "error": r.error} for r in report.results], chosen
+    )

@@ -54,6 +54,11 @@ def newest(store: Store) -> Facts | None:
     return _held(str(store.facts)).facts(store)
 
 
+def look_again(store: Store) -> None:
+    """Let the next screen open the newest publication: somebody waits to see what they mended."""
+    _held(str(store.facts)).at = 0.0
+
+
 @dataclass
 class _Held:
     """The publication on which all sessions of a workspace stand."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 import sqlalchemy as sa
 
@@ -41,36 +43,56 @@ class Conflict:
 
 def list_conflicts(conn: sa.Connection, *, undecided: bool = True, limit: int = 200) -> list[Conflict]:
     """Give the movements that were stated in several ways, by default those that nobody decided."""
-    r = t.record.c
-    query = sa.select(r.source, r.key).where(r.outcome == "conflict").distinct().order_by(r.source, r.key)
-    found: list[Conflict] = []
-    for source, key in conn.execute(query):
-        conflict = _conflict(conn, source, key)
-        if conflict is not None and not (undecided and conflict.decided_by):
-            found.append(conflict)
-        if len(found) == limit:
-            break
-    return found
+    return list(islice((c for c in _conflicts(conn) if not (undecided and c.decided_by)), limit))
+
+
+def find_conflict(conn: sa.Connection, connection: str, stream: str, key: str) -> Conflict | None:
+    """Give what was said of one movement; None where it was not stated in several ways."""
+    source = _source(conn, connection, stream)
+    return None if source is None else _conflict(conn, source, key)
+
+
+def count_undecided(conn: sa.Connection) -> dict[tuple[str, str], int]:
+    """Count the movements that nobody decided, by (connection, stream)."""
+    found = Counter((c.connection, c.stream) for c in _conflicts(conn) if c.decided_by is None)
+    return dict(found)
 
 
 def decide_conflict(
     conn: sa.Connection, connection: str, stream: str, key: str, *, holds: str, by: str, now: datetime
-) -> None:
-    """State which content of a movement holds; the newest decision counts.
+) -> bool:
+    """State which content of a movement holds; the newest decision counts. False where somebody decided so already.
 
     Raises:
         RequestError: there is no such conflict, or the digest names none of its contents.
     """
-    s = t.source.c
-    source = conn.execute(sa.select(s.id).where(s.connection == connection, s.stream == stream)).scalar()
+    source = _source(conn, connection, stream)
     conflict = None if source is None else _conflict(conn, source, key)
     if source is None or conflict is None:
         raise RequestError(f"{connection} {stream} {key} was not stated in two ways; there is nothing to decide")
-    if holds not in {content.digest for content in conflict.contents}:
+    content = next((content for content in conflict.contents if content.digest == holds), None)
+    if content is None:
         known = ", ".join(content.digest for content in conflict.contents)
         raise RequestError(f"{key} has no content {holds}; it has {known}")
+    if content.holds and conflict.decided_by is not None:
+        return False
     event = MovementDecided(entities=_entities(conn, source, key), holds=holds, by=by)
     append_statement(conn, source, key, event, version=to_micros(now), at=to_micros(now), parser=0)
+    return True
+
+
+def _source(conn: sa.Connection, connection: str, stream: str) -> int | None:
+    s = t.source.c
+    return conn.execute(sa.select(s.id).where(s.connection == connection, s.stream == stream)).scalar()
+
+
+def _conflicts(conn: sa.Connection) -> Iterator[Conflict]:
+    r = t.record.c
+    query = sa.select(r.source, r.key).where(t.is_conflict).distinct().order_by(r.source, r.key)
+    for source, key in conn.execute(query).all():
+        conflict = _conflict(conn, source, key)
+        if conflict is not None:
+            yield conflict
 
 
 def _conflict(conn: sa.Connection, source: int, key: str) -> Conflict | None:

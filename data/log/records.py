@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,6 +44,14 @@ class Stored:
 
 #: Makes of a stored record what an adapter would have made of it on arrival; it never raises.
 Parse = Callable[[Stored], Received]
+
+#: The same of many records in the order of their arrival, for those that mean something together, as a file's rows do.
+ParseAll = Callable[[Iterable[Stored]], Iterator[tuple[Stored, Received]]]
+
+
+def one_by_one(parse: Parse) -> ParseAll:
+    """Parse many records each by itself."""
+    return lambda records: ((record, parse(record)) for record in records)
 
 
 def stored(conn: sa.Connection, *where: sa.ColumnElement[bool], limit: int | None = None) -> Iterator[Stored]:

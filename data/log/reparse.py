@@ -7,7 +7,7 @@ where it is; of the rest the events are replaced, and the facts follow with the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -37,12 +37,16 @@ from data.log.append import (
 )
 from data.log.batches import entomb
 from data.log.outcome import Decision, Known
-from data.log.records import Parse, Stored, stored
+from data.log.records import ParseAll, Stored, stored
 from data.log.rows import chunks
 from data.publish import facts_of, fold_entities, latest_publication, orders_with
 from data.store import Store
 
 LOOKUP = 1_000
+#: Progress is told after so many records.
+TOLD = 1_000
+
+Progress = Callable[[str, int, int], None]  #: (what, done, of)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,25 +82,46 @@ class _Plan:
 
 
 def reparse(
-    store: Store, connection: str, stream: str, parse: Parse, *, parser: int, now: datetime, dry_run: bool
+    store: Store,
+    connection: str,
+    stream: str,
+    parse: ParseAll,
+    *,
+    parser: int,
+    now: datetime,
+    dry_run: bool,
+    progress: Progress | None = None,
 ) -> Reparse:
     """Read every record of a stream anew; a dry run tells how many fact rows would come and go, and writes nothing.
 
-    The lock is held while it writes: do it when little arrives.
+    What to write is worked out beside those who write; the lock is held only while it is written, unless something
+    arrived meanwhile: then it is worked out again under the lock.
 
     Raises:
         RequestError: there is no such stream.
     """
-    if dry_run:
-        with store.log.read() as conn:
-            source = _source(conn, connection, stream)
-            plan = _plan(conn, source, parse)
+    with store.log.read() as conn:
+        source = _source(conn, connection, stream)
+        mark = _mark(conn, source)
+        plan = _plan(conn, source, parse, progress)
+        if dry_run:
             return _report(plan, _effect(store, conn, source, plan))
     with store.log.write() as conn:
-        source = _source(conn, connection, stream)
-        plan = _plan(conn, source, parse)
+        if _mark(conn, source) != mark:
+            plan = _plan(conn, source, parse, progress)
         _apply(conn, source, plan, parser=parser, at=to_micros(now))
     return _report(plan, None)
+
+
+def _mark(conn: sa.Connection, source: int) -> tuple[object, ...]:
+    """Give what changes whenever a stream's records, their outcomes or its statements do."""
+    s, e, b = t.source.c, t.event.c, t.batch.c
+    tally = conn.execute(
+        sa.select(s.accepted, s.duplicates, s.conflicts, s.dead_letters, s.restated).where(s.id == source)
+    ).one()
+    newest = conn.execute(sa.select(sa.func.max(e.id)).where(e.source == source)).scalar()
+    withdrawn = conn.execute(sa.select(sa.func.count()).where(b.status == "withdrawn")).scalar()
+    return (*tally, newest, withdrawn)
 
 
 def _report(plan: _Plan, tables: dict[str, tuple[int, int]] | None) -> Reparse:
@@ -112,7 +137,7 @@ def _source(conn: sa.Connection, connection: str, stream: str) -> int:
     return int(found)
 
 
-def _plan(conn: sa.Connection, source: int, parse: Parse) -> _Plan:
+def _plan(conn: sa.Connection, source: int, parse: ParseAll, progress: Progress | None) -> _Plan:
     """Decide every record again, in the order of arrival; those of a withdrawn batch among themselves."""
     old = _old_events(conn, source)
     withdrawn = set(conn.execute(sa.select(t.batch.c.id).where(t.batch.c.status == "withdrawn")).scalars())
@@ -120,8 +145,9 @@ def _plan(conn: sa.Connection, source: int, parse: Parse) -> _Plan:
     plan = _Plan()
     fresh: dict[int, tuple[Stored, Prepared]] = {}
     stamps: dict[int, Stamp] = {}
-    for record in stored(conn, t.record.c.source == source):
-        [prepared] = prepare([parse(record)])
+    records = _counted(conn, source, progress)
+    for record, item in parse(records):
+        [prepared] = prepare([item])
         world = worlds.setdefault(record.batch if record.batch in withdrawn else None, {})
         decision = take(prepared, record.id, world.setdefault(prepared.item.key, []), stamps)
         plan.records += 1
@@ -142,6 +168,19 @@ def _plan(conn: sa.Connection, source: int, parse: Parse) -> _Plan:
         plan.add.append((record, prepared, stamps.pop(number, own)))
     plan.stamps = {n: stamp for n, stamp in stamps.items() if n in old and stamp != old[n][:3] and n not in plan.remove}
     return plan
+
+
+def _counted(conn: sa.Connection, source: int, progress: Progress | None) -> Iterator[Stored]:
+    """Give every record of a stream in the order of arrival, telling how far it is."""
+    s, done = t.source.c, 0
+    received = s.accepted + s.duplicates + s.conflicts + s.dead_letters
+    total = int(conn.execute(sa.select(received).where(s.id == source)).scalar_one())
+    for done, record in enumerate(stored(conn, t.record.c.source == source), 1):
+        yield record
+        if progress and done % TOLD == 0:
+            progress("read anew", done, total)
+    if progress and done % TOLD:
+        progress("read anew", done, total)
 
 
 def _rewrite(plan: _Plan, record: Stored, prepared: Prepared, decision: Decision, *, events_change: bool) -> None:

@@ -46,7 +46,15 @@ record = sa.Table(
     sa.Column("dismissed", sa.Text),  # who set a dead letter aside, and why
     sa.Index("record_key", "source", "key"),
     sa.Index("record_batch", "batch"),
+    *(
+        sa.Index(name, "source", "key", sqlite_where=sa.text(only), postgresql_where=sa.text(only))
+        for name, only in (("record_dead", "outcome = 'dead_letter'"), ("record_conflict", "outcome = 'conflict'"))
+    ),
 )
+
+#: The conditions as the partial indexes know them: with the word itself, not a parameter.
+is_dead = record.c.outcome == sa.literal_column("'dead_letter'")
+is_conflict = record.c.outcome == sa.literal_column("'conflict'")
 
 #: What the accepted and conflicting records say; `id` is the log position.
 event = sa.Table(

@@ -204,22 +204,20 @@ def plan_import(
     return _planned(mapping, table, clean, notes, about, instant, now, digest.hexdigest())
 
 
-def plan_row(
+def plan_again(
     mapping: Mapping,
-    row: dict[str, str | None],
+    table: FileTable,
     *,
     key: bytes,
     instant: datetime,
     formats: dict[str, str],
     nth: int = 1,
 ) -> Plan:
-    """Work out what one row states, such as a corrected dead letter, by the same way as those of a file.
+    """Work out what stored rows state, by the same way as those of a file: a corrected one, or all of an import.
 
-    `formats` are those that were found out when its file was read; `nth` is its occurrence among equal lines.
+    `formats` are those that were found out when the file was read; `nth` is the occurrence of the first among equals.
     """
-    frame = pl.DataFrame([pl.Series(name, [cell], dtype=pl.String) for name, cell in row.items()])
-    table = FileTable("replayed", frame, [1], [], {})
-    clean, _ = without_persons(frame, mapping, key)
+    clean, _ = without_persons(table.frame, mapping, key)
     return _planned(mapping, table, clean, Notes(formats=dict(formats)), {}, instant, instant, "", nth)
 
 

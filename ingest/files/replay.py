@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import groupby
 
 import msgspec
+import polars as pl
 import sqlalchemy as sa
 
 from data.clock import from_micros
-from data.errors import FillwellError, RecordInvalid
+from data.errors import FillwellError, RecordInvalid, RequestError
 from data.events import ReturnStated, decode
 from data.log import tables as t
 from data.log.append import Received
-from data.log.records import Parse, Stored
+from data.log.records import Parse, ParseAll, Stored
 from ingest.files.mapping import Mapping
-from ingest.files.plan import plan_row
+from ingest.files.plan import plan_again
+from ingest.files.read import FileTable
 from ingest.files.statements import STATEMENTS, Statement
 
 _Cells = dict[str, str | int | float | bool | list[str] | None]
@@ -35,6 +39,60 @@ def parse_again(conn: sa.Connection, mapping: Mapping, formats: dict[str, str], 
         return _dead(stored, item.error) if item.error else item
 
     return parse
+
+
+def parse_imports(mapping: Mapping, formats: dict[str, str], *, key: bytes) -> ParseAll:
+    """Make what reads all rows of a stream again, each import as one file: what repeats or links rows counts again.
+
+    What it makes raises ConfigError where the mapping does not fit the stored rows at all.
+    """
+
+    def parse(records: Iterable[Stored]) -> Iterator[tuple[Stored, Received]]:
+        for _, rows in groupby(records, lambda record: record.batch):
+            yield from _import(mapping, formats, key, list(rows))
+
+    return parse
+
+
+def _import(
+    mapping: Mapping, formats: dict[str, str], key: bytes, records: list[Stored]
+) -> Iterator[tuple[Stored, Received]]:
+    readable: dict[int, dict[str, str | None]] = {}
+    for record in records:
+        try:
+            readable[record.id] = _row(record)
+        except RecordInvalid as error:
+            if record.outcome != "dead_letter":
+                raise RequestError(f"record {record.id} is no row of a file: {error}") from error
+    chosen = [record for record in records if record.id in readable]
+    table = _table(chosen, list(readable.values()))
+    items: dict[int, Received] = {}
+    if chosen:
+        plan = plan_again(mapping, table, key=key, instant=from_micros(chosen[0].version), formats=formats)
+        made = plan.received(0, len(chosen), observed_at=0)
+        items = {record.id: item for record, item in zip(chosen, made, strict=True)}
+    for record in records:
+        item = items.get(record.id)
+        if item is None:  # unreadable as it came: no mapping changes that
+            why = RecordInvalid(record.error or "unreadable", error_class=record.error_class or "row")
+            yield record, _dead(record, why)
+        else:
+            yield record, replace(
+                item, observed_at=record.observed_at, place=record.place,
+                key=record.place or record.key if item.error else item.key,
+            )  # fmt: skip
+
+
+def _table(records: list[Stored], rows: list[dict[str, str | None]]) -> FileTable:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    frame = pl.DataFrame([pl.Series(name, [row.get(name) for row in rows], dtype=pl.String) for name in names])
+    name = records[0].place.rpartition(":")[0] if records and records[0].place else "stored rows"
+    return FileTable(name, frame, [_line(record) for record in records], [], {})
+
+
+def _line(record: Stored) -> int:
+    line = (record.place or "").rpartition(":")[2]
+    return int(line) if line.isdigit() else 0
 
 
 def _dead(stored: Stored, error: RecordInvalid) -> Received:
@@ -65,7 +123,9 @@ def _read(
     row: dict[str, str | None],
 ) -> Received:
     def at(nth: int) -> Received:
-        plan = plan_row(mapping, row, key=key, instant=from_micros(stored.version), formats=formats, nth=nth)
+        plan = plan_again(
+            mapping, _table([stored], [row]), key=key, instant=from_micros(stored.version), formats=formats, nth=nth
+        )
         [item] = plan.received(0, 1, observed_at=stored.observed_at)
         return replace(item, place=stored.place)
 

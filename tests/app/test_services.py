@@ -9,8 +9,10 @@ import pytest
 
 from app.services import words
 from app.services.clock import CLOCK_FILE, lead
+from app.services.expected import expected
 from app.services.freshness import is_scheduled, overall, read_streams, sources, state_of
 from app.services.health import health
+from app.services.masking import masked
 from app.services.memo import Memo
 from app.services.moments import answer_for_customer, compare, moments
 from app.services.orders import search
@@ -192,3 +194,37 @@ def test_an_answer_is_made_once_and_a_failure_is_not_kept() -> None:
     for _ in range(3):
         memo.get("a", lambda: made.append(1) or "x")  # type: ignore[func-returns-value]
     assert len(made) == 1
+
+
+@pytest.mark.parametrize(
+    ("error_class", "error", "sentence"),
+    [
+        ("shape", "Expected `int`, got `str` - at `$.lines[0].units`",
+         "In lines[0].units, a whole number was expected, not a text."),
+        ("shape", "Expected `str | null`, got `int` - at `$.note`",
+         "In note, a text or nothing was expected, not a whole number."),
+        ("shape", "Object missing required field `sku` - at `$.lines[0]`",
+         "In lines[0], the field sku is missing; it must be there."),
+        ("shape", "Expected `int` >= 0 - at `$.units`", "In units, a whole number of 0 or more was expected."),
+        ("shape", "Expected `str` of length >= 1 - at `$.sku`", "In sku, a text of 1 characters or more was expected."),
+        ("shape", "Invalid RFC3339 encoded datetime - at `$.updated_at`",
+         "In updated_at, a time such as 2026-05-03T10:00:00Z was expected; what is there cannot be read as one."),
+        ("number", "line 3: units: 'x' is no number", "Line 3: units: 'x' is no number."),
+        ("value", None, "It could not be understood; nothing says why."),
+    ],
+)  # fmt: skip
+def test_why_a_record_was_not_understood_is_a_sentence_that_says_what_was_expected(
+    error_class: str, error: str | None, sentence: str
+) -> None:
+    assert expected(error_class, error) == sentence
+
+
+def test_what_is_about_a_person_is_masked_and_comes_back_where_the_text_is_saved() -> None:
+    text = (
+        '{"email":"eve@example.test","name":"Eve","phone":"+44 20 7946 0018","item":"Mug","also":"eve@example.test", '
+    )
+    hidden = masked(text, ("name",))
+    assert not any(said in hidden.text for said in ("eve@", "Eve", "7946"))
+    assert '"item":"Mug"' in hidden.text
+    assert hidden.put_back(hidden.text.replace("Mug", "Cup")) == text.replace("Mug", "Cup")
+    assert len(hidden.marks) == 3, "the same person has the same mark"

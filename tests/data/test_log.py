@@ -12,8 +12,8 @@ from data.clock import to_micros
 from data.errors import RecordInvalid, RequestError
 from data.log import tables as t
 from data.log.append import Received, Tally
-from data.log.conflicts import decide_conflict, list_conflicts
-from data.log.dead_letters import dismiss, list_dead_letters, replay
+from data.log.conflicts import count_undecided, decide_conflict, list_conflicts
+from data.log.dead_letters import Wanted, classes, dead_letter_ids, dismiss, list_dead_letters, replay
 from data.log.records import Stored, one_stored
 from data.store import Store
 from tests.data.conftest import MakeStore
@@ -122,19 +122,19 @@ def a_dead_letter(store: Store, body: bytes = b"two") -> int:
     error = RecordInvalid("units are no number", error_class="number")
     ingest(store, [Received(key="row 1", raw=body, observed_at=to_micros(NOON), error=error)])
     with store.log.read() as conn:
-        return list_dead_letters(conn, connection="shop", error_class="number")[-1].id
+        return list_dead_letters(conn, Wanted(connection="shop", error_class="number"))[-1].id
 
 
 def test_a_corrected_dead_letter_counts_once_and_received_does_not_change(store: Store) -> None:
     letter = a_dead_letter(store)
     before = status(store).received
     with store.log.write() as conn:
-        assert replay(conn, letter, parse_units, at=to_micros(NOON), parser=2) == "dead_letter"  # as it is: still bad
-        assert replay(conn, letter, parse_units, at=to_micros(NOON), parser=2, edited=b"2") == "accepted"
+        assert replay(conn, letter, parse_units, at=to_micros(NOON), parser=2).outcome == "dead_letter"
+        assert replay(conn, letter, parse_units, at=to_micros(NOON), parser=2, edited=b"2").outcome == "accepted"
     assert (status(store).received, status(store).accepted, status(store).dead_letters) == (before, 1, 0)
     assert rows(store, "order_line", "ordered_units") == [(2,)]
     with store.log.write() as conn:
-        assert replay(conn, letter, parse_units, at=to_micros(NOON), parser=2, edited=b"9") == "accepted"
+        assert replay(conn, letter, parse_units, at=to_micros(NOON), parser=2, edited=b"9").outcome == "accepted"
     assert rows(store, "order_line", "ordered_units") == [(2,)]  # the second replay changed nothing
     assert tallies_are_exact(store)
     with store.log.read() as conn:
@@ -142,12 +142,35 @@ def test_a_corrected_dead_letter_counts_once_and_received_does_not_change(store:
         assert (bytes(row.body), bytes(row.edited)) == (b"two", b"2")  # the evidence stays
 
 
+def test_dead_letters_are_grouped_by_stream_and_reason_with_their_newest_as_example(store: Store) -> None:
+    a_dead_letter(store, b"one")
+    newest = a_dead_letter(store, b"two")
+    aside = a_dead_letter(store, b"three")
+    with store.log.write() as conn:
+        dismiss(conn, aside, by="ana", why="a test row")
+        [group] = classes(conn)
+        assert (group.connection, group.stream, group.error_class) == ("shop", "orders", "number")
+        assert (group.letters, group.example, group.error) == (2, newest, "units are no number")
+        assert dead_letter_ids(conn, Wanted(stream="orders")) == [newest - 1, newest]
+        assert dead_letter_ids(conn, Wanted(stream="items")) == []
+
+
+def test_a_wrong_correction_changes_neither_the_bytes_nor_their_reason(store: Store) -> None:
+    letter = a_dead_letter(store)
+    with store.log.write() as conn:
+        done = replay(conn, letter, parse_units, at=to_micros(NOON), parser=2, edited=b"four")
+        assert done.outcome == "dead_letter"
+        assert done.error is not None
+        stored = one_stored(conn, letter)
+        assert (stored.body, stored.error) == (b"two", "units are no number")
+
+
 def test_a_dead_letter_that_says_what_is_known_becomes_a_duplicate(store: Store) -> None:
     letter = a_dead_letter(store)
     order = an_order("shop/1", a_line(units=2))
     ingest(store, [received(order, key="shop/1", version=1)])
     with store.log.write() as conn:
-        assert replay(conn, letter, parse_units, at=to_micros(NOON), parser=2, edited=b"2") == "duplicate"
+        assert replay(conn, letter, parse_units, at=to_micros(NOON), parser=2, edited=b"2").outcome == "duplicate"
     assert counted(store) == {"accepted": 1, "duplicate": 1}
     assert tallies_are_exact(store)
 
@@ -168,7 +191,7 @@ def test_a_dead_letter_set_aside_still_counts(store: Store) -> None:
     with store.log.write() as conn:
         dismiss(conn, letter, by="ana", why="a test row")
         assert list_dead_letters(conn) == []
-        assert [found.dismissed for found in list_dead_letters(conn, dismissed=True)] == ["ana: a test row"]
+        assert [found.dismissed for found in list_dead_letters(conn, Wanted(dismissed=True))] == ["ana: a test row"]
     assert status(store).dead_letters == 1
     ingest(store, [received(an_order())])
     with store.log.write() as conn, pytest.raises(RequestError, match="no dead letter"):
@@ -200,6 +223,7 @@ def test_two_contents_of_one_payment_are_a_conflict_that_a_person_decides(make_s
     assert hash_rebuilt(store) == hash_now(store)
     with store.log.write() as conn:
         assert list_conflicts(conn) == []
+        assert count_undecided(conn) == {}
         assert [c.decided_by for c in list_conflicts(conn, undecided=False)] == ["ana"]
         with pytest.raises(RequestError, match="has no content"):
             decide_conflict(conn, "shop", "payments", "PAY1", holds="00", by="ana", now=NOON + DAY)

@@ -8,11 +8,22 @@ from pathlib import Path
 import msgspec
 
 from data.clock import to_micros
+from data.errors import RecordInvalid
 from data.log.append import Received
-from data.log.persons import erase_person, find_persons, person_fields, store_secret, take_out
+from data.log.persons import (
+    blot_out,
+    erase_person,
+    erasing,
+    find_in_clear,
+    find_persons,
+    person_fields,
+    store_secret,
+    take_out,
+)
 from data.log.records import one_stored
 from data.store import Store
-from tests.data.factories import hash_now, ingest
+from tests.data.conftest import MakeStore
+from tests.data.factories import hash_now, ingest, tallies_are_exact
 from tests.factories import NOON, an_order
 
 SECRET = b"0" * 32
@@ -64,13 +75,45 @@ def test_erasing_deletes_one_row_and_everything_else_stands(store: Store) -> Non
     key = persons[0][0]
     with store.log.write() as conn:
         assert person_fields(conn, key) == {"email": "eve@example.test", "name": "Eve"}
-        assert find_persons(conn, "eve@example.test") == [key]
+        found = find_persons(conn, " Eve@Example.test", connection="shop", secret=SECRET)
+        assert found == {key: {"email": "eve@example.test", "name": "Eve"}}
+        assert find_persons(conn, "eve@example.test", connection="market", secret=SECRET) == {}
         body = one_stored(conn, 1).body
         assert erase_person(conn, key, at=to_micros(NOON))
     ingest(store, [record])  # the shop still tells it: it is not stored again
     with store.log.write() as conn:
         assert person_fields(conn, key) is None
-        assert find_persons(conn, "eve@example.test") == []
+        assert find_persons(conn, "eve@example.test", connection="shop", secret=SECRET) == {}
         assert not erase_person(conn, key, at=to_micros(NOON))
         assert one_stored(conn, 1).body == body
     assert hash_now(store) == before
+
+
+def test_what_was_erased_is_left_in_no_file_and_the_rest_of_a_bad_record_stands(
+    embedded: MakeStore, tmp_path: Path
+) -> None:
+    store = embedded()
+    kept, persons = take_out(RAW, PATHS, connection="shop", secret=SECRET)
+    good = Received(
+        key="1001", raw=msgspec.json.encode(kept), observed_at=to_micros(NOON), events=(an_order(),), persons=persons
+    )
+    bad = Received(
+        key="?1", raw=b'{"customer": {"email": "EVE@example.test", "name": "Eve"}, "item": "Evergreen mug", ',
+        observed_at=to_micros(NOON), error=RecordInvalid("not whole: eve@example.test", error_class="json"),
+    )  # fmt: skip
+    ingest(store, [good, bad])
+    before = hash_now(store)
+    with store.log.read() as conn:
+        assert find_in_clear(conn, "shop", ["eve@example.test"]) == [2]
+        assert find_in_clear(conn, "shop", [], dead_only=["Eve"]) == [2]
+        assert find_in_clear(conn, "market", ["eve@example.test"]) == []
+    with erasing(store.log) as conn:
+        erase_person(conn, persons[0][0], at=to_micros(NOON))
+        assert blot_out(conn, [2], ["eve@example.test", "Eve"]) == 1
+        letter = one_stored(conn, 2)
+    assert letter.body == b'{"customer": {"email": "(erased)", "name": "(erased)"}, "item": "Evergreen mug", '
+    assert letter.error == "not whole: (erased)"
+    assert hash_now(store) == before
+    assert tallies_are_exact(store)
+    left = [file for file in tmp_path.rglob("*") if file.is_file() and b"eve@example.test" in file.read_bytes().lower()]
+    assert left == []

@@ -10,7 +10,7 @@ from data.clock import to_micros
 from data.errors import RecordInvalid, RequestError
 from data.log.append import Received, source_id
 from data.log.batches import close_batch, open_batch, withdraw_batch
-from data.log.records import Stored
+from data.log.records import Stored, one_by_one
 from data.log.reparse import reparse
 from data.publish import facts_as_of, facts_hash, publish
 from data.store import Store
@@ -55,12 +55,12 @@ def test_reading_anew_gives_what_the_new_parser_would_have_given_from_the_start(
     moments = [NOON + n * timedelta(minutes=1, seconds=1) for n in range(len(BODIES))]
     publish(mirror, now=NOON)
 
-    dry = reparse(store, "shop", "orders", doubled, parser=2, now=NOON + DAY, dry_run=True)
+    dry = reparse(store, "shop", "orders", one_by_one(doubled), parser=2, now=NOON + DAY, dry_run=True)
     assert (dry.records, dry.outcomes) == (5, {("dead_letter", "accepted"): 1})
     assert dry.tables == {"order_line": (3, 2)}  # orders 1 and 2 change, order 3 appears
     assert counted(store) == before
 
-    done = reparse(store, "shop", "orders", doubled, parser=2, now=NOON + DAY, dry_run=False)
+    done = reparse(store, "shop", "orders", one_by_one(doubled), parser=2, now=NOON + DAY, dry_run=False)
     assert (done.changed, done.tables) == (dry.changed, None)
     assert rows(store, "order_line", "entity", "ordered_units") == [("shop/1", 8), ("shop/2", 6), ("shop/3", 1)]
     assert hash_now(store) == hash_now(mirror)
@@ -74,7 +74,7 @@ def test_reading_anew_with_the_same_parser_changes_nothing(store: Store) -> None
     fill(store)
     before = hash_now(store)
     for dry_run in (True, False, False):
-        done = reparse(store, "shop", "orders", right, parser=2, now=NOON + DAY, dry_run=dry_run)
+        done = reparse(store, "shop", "orders", one_by_one(right), parser=2, now=NOON + DAY, dry_run=dry_run)
         assert (done.changed, done.outcomes) == (0, {})
     assert hash_now(store) == before
     assert status(store).received == len(BODIES)
@@ -86,10 +86,10 @@ def test_what_was_mapped_to_the_wrong_order_leaves_it(store: Store) -> None:
     def elsewhere(record: Stored) -> Received:
         return read(record.body.replace(b"2:", b"7:"), record.version, record.observed_at)
 
-    assert reparse(store, "shop", "orders", elsewhere, parser=2, now=NOON, dry_run=False).changed == 1
+    assert reparse(store, "shop", "orders", one_by_one(elsewhere), parser=2, now=NOON, dry_run=False).changed == 1
     assert rows(store, "order_line", "entity", "ordered_units") == [("shop/1", 4), ("shop/7", 3)]
     assert hash_rebuilt(store) == hash_now(store)
-    reparse(store, "shop", "orders", right, parser=3, now=NOON, dry_run=False)
+    reparse(store, "shop", "orders", one_by_one(right), parser=3, now=NOON, dry_run=False)
     assert rows(store, "order_line", "entity", "ordered_units") == [("shop/1", 4), ("shop/2", 3)]
 
 
@@ -102,7 +102,7 @@ def test_a_dry_run_over_costs_shows_the_margins_that_change(store: Store) -> Non
     def dearer(record: Stored) -> Received:
         return Received(key="A", raw=record.body, observed_at=1, events=(an_item("A", ("2026-01-01", "1.50")),))
 
-    dry = reparse(store, "shop", "items", dearer, parser=2, now=NOON, dry_run=True)
+    dry = reparse(store, "shop", "items", one_by_one(dearer), parser=2, now=NOON, dry_run=True)
     assert dry.tables == {"line_amount": (1, 1), "item": (1, 1)}  # what was shipped at 1.00 cost 1.50
 
 
@@ -115,11 +115,11 @@ def test_withdrawn_files_stay_withdrawn_and_missing_lines_stay_gone(store: Store
         later = open_batch(conn, "shop", "b.csv", instant=NOON + DAY, now=NOON)
         close_batch(conn, later, source_id(conn, "shop", "orders"), [("order", "shop/1")], now=NOON)
     assert rows(store, "order_line", "entity") == [("shop/2",)]
-    reparse(store, "shop", "orders", doubled, parser=2, now=NOON, dry_run=False)
+    reparse(store, "shop", "orders", one_by_one(doubled), parser=2, now=NOON, dry_run=False)
     assert rows(store, "order_line", "entity", "ordered_units") == [("shop/2", 4)]
     with store.log.write() as conn:
         withdraw_batch(conn, batch, now=NOON + 2 * DAY)
-    reparse(store, "shop", "orders", right, parser=3, now=NOON, dry_run=False)
+    reparse(store, "shop", "orders", one_by_one(right), parser=3, now=NOON, dry_run=False)
     assert rows(store, "order_line", "entity", "ordered_units") == []
     assert hash_rebuilt(store) == hash_now(store)
     assert tallies_are_exact(store)
@@ -127,4 +127,4 @@ def test_withdrawn_files_stay_withdrawn_and_missing_lines_stay_gone(store: Store
 
 def test_an_unknown_stream_is_named(store: Store) -> None:
     with pytest.raises(RequestError, match="no stream 'orders'"):
-        reparse(store, "shop", "orders", right, parser=2, now=NOON, dry_run=True)
+        reparse(store, "shop", "orders", one_by_one(right), parser=2, now=NOON, dry_run=True)

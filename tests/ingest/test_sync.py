@@ -15,7 +15,7 @@ from data.clock import to_micros
 from data.errors import SourceUnavailable
 from data.events import ItemStated, OrderStated
 from data.log import tables as t
-from data.log.dead_letters import list_dead_letters, replay
+from data.log.dead_letters import Wanted, list_dead_letters, replay
 from data.log.lookup import last_heard
 from data.publish import open_facts, publish
 from data.store import Store
@@ -207,13 +207,13 @@ def test_a_dead_letter_is_corrected_and_replayed_once(store: Store) -> None:
     remote.broken = {"a": b'{"id":"a","version":1,"updated_at":"2026-03-02T12:00:00+00:00","lines":"none"}'}
     shop = an_adapter("storefront", remote)
     pull(store, shop, "orders", clock=remote.clock)
-    parse = parse_stored({"storefront": shop})
+    parse = parse_stored({"storefront": shop}, secret=b"key")
     with store.log.read() as conn:
         [dead] = list_dead_letters(conn)
     assert (dead.key, dead.error_class) == ("a", "shape")
     for _ in range(2):
         with store.log.write() as conn:
-            assert replay(conn, dead.id, parse, at=to_micros(NOON), parser=1, edited=_wire(good)) == "accepted"
+            assert replay(conn, dead.id, parse, at=to_micros(NOON), parser=1, edited=_wire(good)).outcome == "accepted"
     assert outcomes(store) == {"accepted": 1}
     assert accounted(store)
 
@@ -229,8 +229,8 @@ def test_dead_letters_of_a_parser_that_was_too_strict_are_all_read_once_by_its_s
     strict = an_adapter("erp", remote)
     assert pull(store, strict, "items", clock=remote.clock).dead_letters == 20
     with store.log.read() as conn:
-        dead = list_dead_letters(conn, connection="erp")
-    parse = parse_stored({"erp": _lenient(strict)})
+        dead = list_dead_letters(conn, Wanted(connection="erp"))
+    parse = parse_stored({"erp": _lenient(strict)}, secret=b"key")
     for _ in range(2):
         for record in dead:
             with store.log.write() as conn:
