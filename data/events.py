@@ -66,6 +66,7 @@ class OrderStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     promise: str | None = None  #: given | policy
     shipping_minor: int = 0
     fulfilments: tuple[ChannelFulfilment, ...] = ()
+    total_minor: int | None = None  #: what the customer owes in all, with tax and shipping, as the channel says it
     is_test: bool = False
     simulated: bool = False
 
@@ -86,15 +87,27 @@ class OrderLineStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     simulated: bool = False
 
 
+class SaleLine(msgspec.Struct, frozen=True, array_like=True):
+    """One line of the ERP's document; it keeps its own line ids."""
+
+    line: str
+    sku: str
+    units: int
+    amount_minor: int  #: without tax
+
+
 class SaleStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="sale"):
     """The ERP's own document for an order."""
 
     order: str
     sale: str
-    status: str  #: open | done | cancelled
-    total_minor: int
+    status: str  #: draft | open | done | cancelled
+    total_minor: int  #: with tax, where the document has any
     currency: str
     created_at: datetime
+    reference: str | None = None  #: what the document says it is for: the channel's order number
+    customer: str | None = None  #: pseudonymous
+    lines: tuple[SaleLine, ...] = ()
 
 
 class PriorityChange(msgspec.Struct, frozen=True, array_like=True):
@@ -205,6 +218,50 @@ class StockStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     counted_at: datetime
 
 
+class LevelStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="level"):
+    """What a channel itself keeps of one item at one location, whether or not it owns the stock.
+
+    `reserved` is the level's own counter, `held` the sum of the reservations that exist: they should be equal.
+    """
+
+    sku: str
+    location: str
+    stocked: int
+    reserved: int
+    held: int | None = None
+    incoming: int = 0
+    level: str = ""  #: the channel's own id of it, by which it can be written
+    counted_at: datetime
+
+
+class LotAt(msgspec.Struct, frozen=True, array_like=True):
+    """Units of a lot at a location."""
+
+    location: str
+    units: int
+
+
+class LotStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="lot"):
+    """A lot of one item, where it lies and until when it may be sold."""
+
+    lot: str
+    sku: str
+    number: str
+    held: tuple[LotAt, ...]
+    expires_on: date | None = None
+
+
+class OrderPointStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="order_point"):
+    """The ERP's own rule for when to order an item to a location, and up to how much."""
+
+    order_point: str
+    sku: str
+    location: str
+    minimum: int
+    target: int
+    supplier: str | None = None
+
+
 class StockMonthStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="stock_month"):
     """The closing stock of each day of one month; None before the item was stocked there."""
 
@@ -266,6 +323,7 @@ class ItemStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     list_price: Decimal | None = None
     currency: str = ""
     costs: tuple[Cost, ...] = ()
+    gtin: str | None = None
 
 
 class SupplierStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="supplier"):
@@ -364,7 +422,8 @@ class Reparsed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
 
 Event = (
     OrderStated | OrderLineStated | SaleStated | WorkStated | ParcelStated | TrackingStated | ReturnStated
-    | InspectionStated | PaymentMoved | StockStated | StockMonthStated | ListingStated | ChannelStated | ItemStated
+    | InspectionStated | PaymentMoved | StockStated | LevelStated | LotStated | OrderPointStated | StockMonthStated
+    | ListingStated | ChannelStated | ItemStated
     | SupplierStated | TermsStated | LocationStated | PurchaseStated | TransferStated | Gone | BatchWithdrawn
     | MovementDecided | Reparsed
 )  # fmt: skip
@@ -388,7 +447,7 @@ def entities(event: Event) -> tuple[Entity, ...]:  # noqa: PLR0911 -- a table in
             return (("order", event.order), ("return", event.return_))
         case TrackingStated():
             return (("parcel", event.tracking),)
-        case StockStated():
+        case StockStated() | LevelStated():
             return (("stock", f"{event.sku}@{event.location}"),)
         case StockMonthStated():
             return (("stock_month", f"{event.sku}@{event.location}@{event.month}"),)
@@ -400,9 +459,9 @@ def entities(event: Event) -> tuple[Entity, ...]:  # noqa: PLR0911 -- a table in
             return event.entities
         case BatchWithdrawn() | Reparsed():
             return ()  # whom they concern is told beside them: they may be very many
-        case ChannelStated() | ItemStated() | SupplierStated() | LocationStated() | PurchaseStated() | TransferStated():
-            kind = event.__struct_config__.tag
-            return ((str(kind), str(getattr(event, "sku" if kind == "item" else str(kind)))),)
+        case _:  # the others are each about one thing, named as they are
+            kind = str(event.__struct_config__.tag)
+            return ((kind, str(getattr(event, "sku" if kind == "item" else kind))),)
 
 
 _encoder = msgspec.json.Encoder(decimal_format="string")

@@ -78,7 +78,14 @@ TABLES: dict[str, FactTable] = {
             disposition=S, shipped_at=T, linked=B,
         ),
         _table("payment", "order", payment=S, kind=S, fee_kind=S, amount_minor=N, currency=S, at=T, channel=S),
-        _table("sale", "order", sale=S, status=S, total_minor=N, currency=S, created_at=T),
+        # The ERP's documents for the order; more than one that lives is one too many.
+        _table(
+            "sale", "order",
+            sale=S, status=S, total_minor=N, currency=S, created_at=T, reference=S, customer=S, connection=S,
+        ),
+        _table("sale_line", "order", sale=S, line_id=S, sku=S, units=N, amount_minor=N, connection=S),
+        # What the channel itself says of the whole order, to hold the ERP's document against.
+        _table("order_total", "order", channel=S, connection=S, placed_at=T, total_minor=N, currency=S, cancelled_at=T),
         _table(
             "parcel", "parcel",
             order_id=S, carrier=S, location=S, handed_over_at=T, first_scan_at=T, last_scan_at=T, last_scan=S,
@@ -86,6 +93,14 @@ TABLES: dict[str, FactTable] = {
         ),
         # Every system's claim is a row.
         _table("stock_position", "stock", connection=S, sku=S, location=S, state=S, units=N, observed_at=T),
+        # What a channel keeps of the stock itself; it owns none of it where another system is its `stock_from`.
+        _table(
+            "level", "stock",
+            connection=S, sku=S, location=S, level=S, stocked_units=N, reserved_units=N, held_units=N, incoming_units=N,
+            observed_at=T,
+        ),
+        _table("lot", "lot", connection=S, sku=S, number=S, location=S, units=N, expires_on=D),
+        _table("order_point", "order_point", connection=S, sku=S, location=S, minimum=N, target=N, supplier=S),
         _table("stock_day", "stock_month", connection=S, sku=S, location=S, day=D, closing_units=N),
         _table(
             "listing", "listing",
@@ -96,6 +111,8 @@ TABLES: dict[str, FactTable] = {
             "item", "item",
             name=S, category=S, kind=S, supplier=S, list_price_minor=N, unit_cost_minor=N, currency=S,
         ),
+        # Which system knows the item under this code, and by what it may be recognised.
+        _table("item_code", "item", connection=S, name=S, gtin=S),
         _table("supplier", "supplier", name=S, lead_time_days=N, order_minimum_minor=N, currency=S, connection=S),
         _table("terms", "terms", supplier=S, sku=S, moq=N, pack=N, unit_cost_minor=N),
         _table("location", "location", name=S, kind=S, time_zone=S),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -52,6 +52,17 @@ class Context:
     connection: str
     authority: str  #: the connection whose order ids this system refers to
     currency: str = ""  #: of amounts that name none
+    stock_from: str = ""  #: the connection that owns the stock, its work and its parcels; this one where empty
+    identity: Mapping[tuple[str, str], str] = field(default_factory=dict)  #: (kind, their id or code) -> ours
+
+    @property
+    def owns_stock(self) -> bool:
+        """Tell whether this system's word for stock, work and parcels is the merchant's."""
+        return self.stock_from in ("", self.connection)
+
+    def ours(self, kind: str, theirs: str) -> str:
+        """Give our name of what they name so (`sku`, `location`); their own where nobody mapped it."""
+        return self.identity.get((kind, theirs), theirs)
 
     def order(self, number: str) -> str:
         """Give the order's id with the authority that issued it."""

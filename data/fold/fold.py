@@ -7,8 +7,12 @@ from datetime import date, timedelta
 
 from data.events import (
     ChannelStated,
+    ItemStated,
+    LevelStated,
     ListingStated,
     LocationStated,
+    LotStated,
+    OrderPointStated,
     ParcelStated,
     PurchaseStated,
     StockMonthStated,
@@ -28,7 +32,7 @@ from data.money import to_minor
 Fold = Callable[[str, Sequence[Stated], Reference], Rows]
 
 #: Raised with every change of what a fold makes of the same events: facts made by an older one are rebuilt.
-FOLD_VERSION = 4
+FOLD_VERSION = 5
 
 
 def fold(kind: str, entity: str, stated: Sequence[Stated], reference: Reference) -> Rows:
@@ -52,9 +56,16 @@ def fold_parcel(entity: str, stated: Sequence[Stated], _reference: Reference) ->
 
 
 def fold_stock(entity: str, stated: Sequence[Stated], _reference: Reference) -> Rows:
-    """Give every system's claim, a row a state."""
+    """Give every owner's claim, a row a state, and every channel's own level beside it."""
     rows: list[Row] = []
+    levels: list[Row] = []
     for s in settle(stated):
+        if isinstance(s.event, LevelStated):
+            x = s.event
+            levels.append(
+                (entity, s.connection, x.sku, x.location, x.level, x.stocked, x.reserved, x.held, x.incoming,
+                 x.counted_at)
+            )  # fmt: skip
         if isinstance(s.event, StockStated):
             c = s.event
             claims = {
@@ -66,7 +77,28 @@ def fold_stock(entity: str, stated: Sequence[Stated], _reference: Reference) -> 
             rows.extend(
                 (entity, s.connection, c.sku, c.location, state, units, c.counted_at) for state, units in claims.items()
             )
-    return {"stock_position": rows}
+    return {"stock_position": rows, "level": levels}
+
+
+def fold_lot(entity: str, stated: Sequence[Stated], _reference: Reference) -> Rows:
+    """Give a lot, a row a location."""
+    return {
+        "lot": [
+            (entity, s.connection, x.sku, x.number, at.location, at.units, x.expires_on)
+            for s, x in _by_first(settle(stated), LotStated)
+            for at in x.held
+        ]
+    }
+
+
+def fold_order_point(entity: str, stated: Sequence[Stated], _reference: Reference) -> Rows:
+    """Give the ERP's own rule for ordering."""
+    return {
+        "order_point": [
+            (entity, s.connection, x.sku, x.location, x.minimum, x.target, x.supplier)
+            for s, x in _by_first(settle(stated), OrderPointStated)
+        ]
+    }
 
 
 def fold_stock_month(entity: str, stated: Sequence[Stated], _reference: Reference) -> Rows:
@@ -109,12 +141,17 @@ def fold_channel(entity: str, stated: Sequence[Stated], _reference: Reference) -
 
 def fold_item(entity: str, stated: Sequence[Stated], _reference: Reference) -> Rows:
     """State an item with its latest cost."""
-    x = whole_item(settle(stated))
+    held = settle(stated)
+    x = whole_item(held)
     if x is None:
         return {}
+    codes: list[Row] = [
+        (entity, s.connection, s.event.name, s.event.gtin) for s in held if isinstance(s.event, ItemStated)
+    ]
     cost = to_minor(x.costs[-1].unit_cost, x.currency) if x.costs else None
     price = None if x.list_price is None else to_minor(x.list_price, x.currency)
-    return {"item": [(entity, x.name, x.category, x.kind, x.supplier, price, cost, x.currency)]}
+    row: Row = (entity, x.name, x.category, x.kind, x.supplier, price, cost, x.currency)
+    return {"item": [row], "item_code": list(dict.fromkeys(codes))}
 
 
 def fold_supplier(entity: str, stated: Sequence[Stated], _reference: Reference) -> Rows:
@@ -176,6 +213,8 @@ FOLDS: dict[str, Fold] = {
     "order": fold_order,
     "parcel": fold_parcel,
     "stock": fold_stock,
+    "lot": fold_lot,
+    "order_point": fold_order_point,
     "stock_month": fold_stock_month,
     "listing": fold_listing,
     "channel": fold_channel,

@@ -51,9 +51,7 @@ def fold_order(order: str, stated: Sequence[Stated], reference: Reference) -> Ro
     returns = sorted(of_type(held, ReturnStated), key=lambda r: (r.requested_at, r.return_))
     inspections = sorted(of_type(held, InspectionStated), key=lambda i: (i.received_at, i.inspection))
     works = sorted(of_type(held, WorkStated), key=lambda w: (w.released_at is None, w.released_at or EPOCH, w.work))
-    rows["sale"] = [
-        (order, s.sale, s.status, s.total_minor, s.currency, s.created_at) for s in of_type(held, SaleStated)
-    ]
+    rows |= _documents(order, held)
     rows["open_work"] = _open_work(order, held)
     rows["payment"] = [
         (order, p.payment, p.kind, p.fee_kind, p.amount_minor, p.currency, p.at, channel) for p in payments
@@ -71,6 +69,27 @@ def fold_order(order: str, stated: Sequence[Stated], reference: Reference) -> Ro
     rows["order_line"] = [_order_line(head, line_id, line) for line_id, line in lines.items()]
     rows["line_amount"] = ledger(head, lines, payments, returns, inspections, reference)
     return rows
+
+
+def _documents(order: str, held: Sequence[Stated]) -> Rows:
+    """Set the ERP's documents beside what the channel says of the whole order."""
+    sales = [(s.connection, s.event) for s in held if isinstance(s.event, SaleStated)]
+    totals = [(s.connection, x) for s in held if isinstance(x := s.event, OrderStated) and x.total_minor is not None]
+    return {
+        "sale": [
+            (order, x.sale, x.status, x.total_minor, x.currency, x.created_at, x.reference, x.customer, connection)
+            for connection, x in sales
+        ],
+        "sale_line": [
+            (order, x.sale, line.line, line.sku, line.units, line.amount_minor, connection)
+            for connection, x in sales
+            for line in x.lines
+        ],
+        "order_total": [
+            (order, x.channel, connection, x.placed_at, x.total_minor, x.currency, x.cancelled_at)
+            for connection, x in totals
+        ],
+    }
 
 
 _Known = tuple[Head | None, dict[str, Line], Sequence[ChannelFulfilment], Sequence[OrderLineStated]]

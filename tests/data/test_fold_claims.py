@@ -1,0 +1,83 @@
+"""Two systems about one thing: each keeps its own word, and only the owner's word is the merchant's stock."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from data.events import (
+    Event,
+    ItemStated,
+    LevelStated,
+    LotAt,
+    LotStated,
+    OrderPointStated,
+    SaleLine,
+    SaleStated,
+    StockStated,
+    entities,
+)
+from data.facts import ENTITY, TABLES, Rows
+from data.fold.fold import fold
+from data.fold.reference import Reference
+from data.fold.settle import Stated
+from tests.factories import NOON, a_line, an_order
+
+
+def folded(*said: tuple[str, Event]) -> Rows:
+    """Fold what connections say of one entity."""
+    [(kind, entity)] = {entities(event)[0] for _, event in said}
+    stated = [
+        Stated(connection, type(event).__name__, str(n), 1, n, bytes([n]), None, event)
+        for n, (connection, event) in enumerate(said)
+    ]
+    return fold(kind, entity, stated, Reference())
+
+
+def named(rows: Rows, table: str) -> list[dict[str, object]]:
+    return [dict(zip([ENTITY, *TABLES[table].columns], row, strict=True)) for row in rows[table]]
+
+
+def test_a_channels_own_level_stands_beside_the_stock_and_is_no_part_of_it() -> None:
+    rows = folded(
+        ("erp", StockStated(sku="A", location="EAST", on_hand=9, allocated=2, counted_at=NOON)),
+        ("shop", LevelStated(sku="A", location="EAST", stocked=11, reserved=5, held=3, level="lv1", counted_at=NOON)),
+    )
+    assert {row["connection"] for row in named(rows, "stock_position")} == {"erp"}
+    [level] = named(rows, "level")
+    assert (level["connection"], level["stocked_units"], level["reserved_units"], level["held_units"]) == (
+        "shop", 11, 5, 3,
+    )  # fmt: skip
+
+
+def test_every_document_of_the_erp_for_an_order_is_kept_with_its_lines() -> None:
+    def sale(number: str) -> SaleStated:
+        return SaleStated(
+            order="shop/7", sale=number, status="open", total_minor=500, currency="EUR", created_at=NOON, reference="7",
+            lines=(SaleLine("1", "A", 2, 500),),
+        )  # fmt: skip
+
+    rows = folded(("erp", sale("S1")), ("erp", sale("S2")), ("shop", an_order("shop/7", a_line(), total_minor=510)))
+    assert [row["sale"] for row in named(rows, "sale")] == ["S1", "S2"]
+    assert [(row["sale"], row["sku"], row["units"]) for row in named(rows, "sale_line")] == [
+        ("S1", "A", 2),
+        ("S2", "A", 2),
+    ]
+    assert [row["total_minor"] for row in named(rows, "order_total")] == [510]
+
+
+def test_an_item_remembers_which_systems_know_its_code() -> None:
+    rows = folded(
+        ("erp", ItemStated(sku="A", name="Mug", gtin="4006381333931")), ("shop", ItemStated(sku="A", name="The mug"))
+    )
+    assert [(row["connection"], row["gtin"]) for row in named(rows, "item_code")] == [
+        ("erp", "4006381333931"),
+        ("shop", None),
+    ]
+
+
+def test_lots_and_order_points_are_the_erps_own_word() -> None:
+    held = (LotAt("EAST", 3), LotAt("WEST", 1))
+    lot = LotStated(lot="erp/4", sku="A", number="L4", held=held, expires_on=date(2026, 9, 1))
+    assert [(row["location"], row["units"]) for row in named(folded(("erp", lot)), "lot")] == [("EAST", 3), ("WEST", 1)]
+    point = OrderPointStated(order_point="erp/1", sku="A", location="EAST", minimum=5, target=20)
+    assert [(row["minimum"], row["target"]) for row in named(folded(("erp", point)), "order_point")] == [(5, 20)]
