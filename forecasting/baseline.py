@@ -1,9 +1,9 @@
 """The seasonal mean: how many orders a day, of which sizes, on which weekdays, in which part of the year.
 
 Demand is split into orders a day and units an order. Order counts are light-tailed, so their mean over thirteen
-weeks is steady; sizes are heavy-tailed, and there one wholesale order would dominate a mean of units. Sizes are
-therefore capped at what is extreme for the item (three standard deviations of its logarithms), and a location borrows
-from the item as a whole where it has few orders. The order still counts as one: a large one is rare, not absent.
+weeks is steady; sizes are heavy-tailed, and there one wholesale order would dominate a mean of units. Extraordinary
+orders therefore count in part (`forecasting.outlier`), and a location borrows from the item as a whole where it has few
+orders. The order still counts as one: a large one is rare, not absent.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.demand import Bools, Demand, Floats, Ints
+from forecasting.outlier import counted_units
 
 LEVEL_DAYS = 91  #: thirteen weeks: the level of the best published simple benchmark (VN2)
 YEAR_DAYS = 364  #: fifty-two weeks, so that weekdays fall on weekdays
@@ -118,7 +119,7 @@ def _orders_per_day(demand: Demand, counts: Floats, seen: Bools, weekday: Floats
         return np.zeros(demand.count), np.zeros(demand.count)
     factor = np.array([weekday[demand.weekday(end - length + n)] for n in range(length)])
     recent = slice(max(length - LEVEL_DAYS, 0), length)
-    items = int(demand.item.max()) + 1
+    items = demand.items
     orders, exposure = np.where(seen, counts, 0.0), seen * factor
     own, days = orders[:, recent].sum(axis=1), exposure[:, recent].sum(axis=1)
     age = np.where(seen.any(axis=1), length - seen.argmax(axis=1), LAUNCH_DAYS)
@@ -132,35 +133,16 @@ def _orders_per_day(demand: Demand, counts: Floats, seen: Bools, weekday: Floats
     return evidence / (days + SHARE_DAYS), evidence
 
 
-def size_caps(item: Ints, units: Floats, items: int) -> Floats:
-    """Give the largest order that counts in full, by item: mean and three standard deviations of logarithms.
-
-    The item's largest order has no say in its own cap, unless it is the only one.
-    """
-    logs = np.log(units)
-    largest = np.zeros(items)
-    np.maximum.at(largest, item, logs)
-    number = np.bincount(item, minlength=items)
-    others = np.maximum(number - 1, 1)
-    apart = np.where(number > 1, largest, 0.0)
-    mean = (np.bincount(item, logs, items) - apart) / others
-    square = (np.bincount(item, logs**2, items) - apart**2) / others
-    deviation = np.sqrt(np.maximum(square - mean**2, 0.0))
-    return np.asarray(np.exp(mean + 3.0 * np.maximum(deviation, 0.5)))
-
-
 def _sizes(demand: Demand, end: int) -> Sizes:
     """Mix the location's own order sizes of thirteen weeks with those of the item over a year."""
     within = (demand.day < end) & (demand.day >= end - YEAR_DAYS)
-    series, units, day = demand.series[within], demand.units[within], demand.day[within]
+    series, units, day = demand.series[within], counted_units(demand, within), demand.day[within]
     item = demand.item[series]
-    items = int(demand.item.max()) + 1 if demand.count else 0
-    units = np.minimum(units, size_caps(item, units, items)[item]).round()
     recent = day >= end - LEVEL_DAYS
     own_series, own_units, own_count = _distinct(series[recent], units[recent])
     own_total = np.bincount(own_series, own_count, demand.count)
     item_number, item_units, item_count = _distinct(item, units)
-    item_total = np.bincount(item_number, item_count, items)
+    item_total = np.bincount(item_number, item_count, demand.items)
     # the item's sizes, repeated for each of its locations
     first = np.searchsorted(item_number, demand.item, side="left")
     length = np.searchsorted(item_number, demand.item, side="right") - first

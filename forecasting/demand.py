@@ -1,8 +1,11 @@
 """Daily demand per SKU and location: what was ordered, and on which days it could not be seen.
 
-Demand is ordered units on the day the order was placed, product lines only; what was cancelled as fraud or for lack of
-payment was never demand. A day that closed without stock is missing, never zero demand: nobody knows what would have
-been ordered. A day before the item was first stocked or sold at the location is missing too.
+Demand is ordered units on the day the order was placed, product lines only, less what was called off: fraud and unpaid
+orders, what the customer took back before the promise was missed, and what came back within a day, before the goods can
+have arrived. What could not be supplied, or was called off after the promise had passed, was wanted and stays.
+
+A day that closed without stock is missing, never zero demand: nobody knows what would have been ordered. A day before
+the item was first stocked or sold at the location is missing too.
 """
 
 from __future__ import annotations
@@ -25,7 +28,9 @@ KEY = ["sku", "location"]
 NOWHERE = "(no location)"
 #: Older demand tells nothing that a year's season and thirteen weeks' level do not.
 HISTORY_DAYS = 1095
-_NO_DEMAND = ("fraud", "payment")
+#: A return that is asked for so soon after the order is the order called off: nothing can have arrived by then.
+CALLED_OFF_WITHIN = timedelta(days=1)
+_NEVER_MEANT = ("fraud", "payment")
 
 
 @dataclass(frozen=True)
@@ -39,12 +44,19 @@ class Demand:
     series: Ints  #: of each order: one order of one SKU at one location, however many lines it has
     day: Ints
     units: Floats
+    order: pl.Series  #: the order's id
     seen: Bools  #: series x days: the item was on offer and in stock
+    called_off: pl.DataFrame  #: what was ordered and does not count: sku, location, day, units
 
     @property
     def count(self) -> int:
         """Count the series."""
         return self.keys.height
+
+    @property
+    def items(self) -> int:
+        """Count the SKUs."""
+        return int(self.item.max()) + 1 if self.count else 0
 
     def per_day(self, weights: Floats | None = None) -> Floats:
         """Sum orders (or `weights` of theirs, such as units) by series and day."""
@@ -70,7 +82,8 @@ def series_of(demand: Demand) -> pl.DataFrame:
 def demand_of(facts: Facts, *, now: datetime) -> Demand:
     """Collect demand up to yesterday (UTC days) for every SKU and location that ever sold or held stock."""
     today = now.date()
-    orders = _orders(facts, today)
+    placed = _orders(facts, today)
+    orders = placed.filter(pl.col("units") > 0)
     closing = facts.rows("stock_day").filter(
         pl.col("day") < today, pl.col("day") >= today - timedelta(days=HISTORY_DAYS)
     )
@@ -87,35 +100,63 @@ def demand_of(facts: Facts, *, now: datetime) -> Demand:
     out = closing.group_by([*KEY, "day"]).agg(pl.col("closing_units").max()).filter(pl.col("closing_units") <= 0)
     gaps = out.collect().join(keys, on=KEY)
     seen[gaps["series"].to_numpy(), (gaps["day"] - start).dt.total_days().to_numpy()] = False
-    placed = orders.join(keys, on=KEY)
+    counted = orders.join(keys, on=KEY)
     return Demand(
         keys=keys.select(KEY),
         item=(keys["sku"].rle_id() if keys.height else keys["sku"].cast(pl.Int64)).cast(pl.Int64).to_numpy(),
         first=start,
         days=days,
-        series=placed["series"].cast(pl.Int64).to_numpy(),
-        day=(placed["day"] - start).dt.total_days().to_numpy(),
-        units=placed["units"].cast(pl.Float64).to_numpy(),
+        series=counted["series"].cast(pl.Int64).to_numpy(),
+        day=(counted["day"] - start).dt.total_days().to_numpy(),
+        units=counted["units"].cast(pl.Float64).to_numpy(),
+        order=counted["entity"],
         seen=seen,
+        called_off=placed.filter(pl.col("called_off") > 0).select(*KEY, "day", pl.col("called_off").alias("units")),
     )
 
 
 def _orders(facts: Facts, today: date) -> pl.DataFrame:
-    """One row an order of one SKU at the location responsible for it."""
-    wanted = pl.col("ordered_units") - pl.when(pl.col("cancel_cause").is_in(_NO_DEMAND)).then(
-        pl.col("cancelled_units")
-    ).otherwise(0)
+    """One row an order of one SKU at the location responsible for it: units that count, and units called off."""
     lines = (
         facts.rows("order_line")
-        .filter(pl.col("kind") == "product")
-        .select("entity", *KEY, pl.col("placed_at").dt.date().alias("day"), wanted.alias("units"))
-        .filter(pl.col("units") > 0, pl.col("day") < today, pl.col("day") >= today - timedelta(days=HISTORY_DAYS))
+        .filter(pl.col("kind") == "product", pl.col("ordered_units") > 0)
+        .select(
+            "entity", "line_id", *KEY, "placed_at", "ordered_units", pl.col("placed_at").dt.date().alias("day"),
+            _cancelled_unwanted().alias("cancelled"),
+        )
+        .filter(pl.col("day") < today, pl.col("day") >= today - timedelta(days=HISTORY_DAYS))
+        .join(_back_at_once(facts), on=["entity", "line_id"], how="left", maintain_order="left")
+        .with_columns(
+            pl.min_horizontal("ordered_units", pl.col("cancelled") + pl.col("back").fill_null(0)).alias("called_off")
+        )
+        .with_columns((pl.col("ordered_units") - pl.col("called_off")).alias("units"))
         .collect()
-    )
+    )  # fmt: skip
     placed = lines.join(main_locations(facts, lines), on="sku", how="left").with_columns(
         pl.coalesce("location", "main", pl.lit(NOWHERE)).alias("location")
     )
-    return placed.group_by(["entity", *KEY, "day"]).agg(pl.col("units").sum())
+    return placed.group_by(["entity", *KEY, "day"]).agg(pl.col("units", "called_off").sum())
+
+
+def _cancelled_unwanted() -> pl.Expr:
+    """Units that were cancelled because nobody wanted them; a customer who waited past the promise did want them."""
+    cause = pl.col("cancel_cause")
+    waited = (pl.col("cancelled_at") > pl.col("ship_by")).fill_null(value=False)
+    wanted = (cause == "supply").fill_null(value=False) | (waited & ~cause.is_in(_NEVER_MEANT).fill_null(value=False))
+    return pl.when(wanted).then(0).otherwise(pl.col("cancelled_units").fill_null(0))
+
+
+def _back_at_once(facts: Facts) -> pl.LazyFrame:
+    """Units of each line whose return was asked for within a day of the order."""
+    placed = facts.rows("order_line").select("entity", "line_id", "placed_at")
+    soon = pl.col("requested_at") - pl.col("placed_at") <= CALLED_OFF_WITHIN
+    return (
+        facts.rows("return_line")
+        .join(placed, on=["entity", "line_id"])
+        .filter(soon)
+        .group_by("entity", "line_id")
+        .agg(pl.col("units").sum().alias("back"))
+    )
 
 
 def main_locations(facts: Facts, lines: pl.DataFrame) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from forecasting.projection import SCHEMA
 
 FILE = "projection.parquet"
 #: Raised with every change of columns or meaning: a file of another program version is ignored, not guessed at.
-VERSION = "1"
+VERSION = "2"
 
 
 class Projection(NamedTuple):

@@ -16,15 +16,16 @@ import numpy.typing as npt
 import polars as pl
 
 from data.lake import Facts
-from forecasting.baseline import Baseline, baseline
-from forecasting.demand import Bools, Demand, Floats, Ints, demand_of
+from forecasting.baseline import LEVEL_DAYS, YEAR_DAYS, Baseline, baseline
+from forecasting.demand import KEY, Bools, Demand, Floats, Ints, demand_of
 from forecasting.lead_time import exhaustion, lattice, moments, quantile
+from forecasting.outlier import Outliers, outliers
 from forecasting.replenish import Plan, Policy, Step, arithmetic, plan, service_level
 from forecasting.spread import spread
 from forecasting.stock import QUANTILES, Receipts, buying_terms, firm_receipts, proposals, stock_now
 from forecasting.textbook import newsvendor_cost
 
-MODEL = "seasonal-mean-1"
+MODEL = "seasonal-mean-2"
 REACTION_DAYS = 7  #: an order placed within a week arrives by lead time + 7 days
 RECEIPTS_FOLLOWED = 3
 MOST_COVER_DAYS = 999.0
@@ -41,6 +42,8 @@ SCHEMA = pl.Schema(
         "cover_days_p50": pl.Float64, "cover_days_p90": pl.Float64, "expected_lost_units": pl.Float64,
         "expected_lost_margin_minor": pl.Int64, "currency": pl.String, "unit_margin_minor": pl.Int64,
         "unit_cost_minor": pl.Int64,
+        "outlier_orders": pl.Int64, "outlier_units_left_out": pl.Int64, "outlier_order": pl.String,
+        "outlier_order_units": pl.Int64, "outlier_on": pl.Date, "called_off_units": pl.Int64,
         "suggestion": pl.String, "suggested_units": pl.Int64, "suggested_from": pl.String, "supplier": pl.String,
         "lead_time_days": pl.Int64, "order_by": pl.Date, "arithmetic": pl.String, "origin": pl.Date,
         "model": pl.String, "state": pl.String, "reason": pl.String,
@@ -55,6 +58,8 @@ class _Known:
     today: date
     demand: Demand
     base: Baseline
+    outliers: Outliers  #: extraordinary orders of the year, which the rate counts in part
+    called_off: Ints  #: units ordered in thirteen weeks that nobody wanted in the end
     dispersion: Floats  #: with what demand strayed from its level in the back-test; orders insure against it
     stock: pl.DataFrame
     terms: pl.DataFrame
@@ -107,6 +112,8 @@ def project(
         today=now.date(),
         demand=demand,
         base=base,
+        outliers=outliers(demand, since=demand.days - YEAR_DAYS),
+        called_off=_called_off(demand, now.date()),
         dispersion=spread(demand).dispersion,
         stock=stock_now(facts, demand.keys),
         terms=buying_terms(facts, demand.keys.select("sku"), now=now),
@@ -117,6 +124,14 @@ def project(
     )
     risk = _risk(known, horizon_days)
     return _frame(known, risk, *_suggest(known, risk, chosen), policy=chosen, tau=tau)
+
+
+def _called_off(demand: Demand, today: date) -> Ints:
+    """Units called off by series, of the weeks that the level rests on."""
+    recent = demand.called_off.filter(pl.col("day") >= today - timedelta(days=LEVEL_DAYS))
+    total = recent.group_by(KEY).agg(pl.col("units").sum())
+    joined = demand.keys.join(total, on=KEY, how="left", maintain_order="left")
+    return np.asarray(joined["units"].fill_null(0).to_numpy(), dtype=np.int64)
 
 
 def _risk(k: _Known, horizon_days: int) -> _Risk:
@@ -290,6 +305,7 @@ def _frame(
         "cover_days_p90": _nullable(risk.cover[:, 2]),
         "expected_lost_units": _nullable(np.where(answered, risk.lost_units, np.nan)),
         "expected_lost_margin_minor": _whole(np.where(answered, risk.lost_units * margin, np.nan)),
+        **_flags(k),
         "suggestion": np.where(moves, "transfer", np.where(buys, "order", "none")),
         "suggested_units": suggested,
         "suggested_from": [locations[s] if s >= 0 else None for s in planned.source.tolist()],
@@ -310,6 +326,23 @@ def _frame(
     )
 
 
+def _flags(k: _Known) -> dict[str, object]:
+    """Name what the rate leaves out: extraordinary orders, the largest by its id, and what was called off."""
+    largest = k.outliers.largest
+    days = np.append(k.demand.day, 0)[largest]  # where there is none, -1 takes what was appended
+    return {
+        "outlier_orders": k.outliers.orders,
+        "outlier_units_left_out": k.outliers.left_out,
+        "outlier_order": [k.demand.order[n] if n >= 0 else None for n in largest.tolist()],
+        "outlier_order_units": _whole(np.append(k.demand.units, np.nan)[largest]),
+        "outlier_on": [
+            k.demand.first + timedelta(days=day) if n >= 0 else None
+            for n, day in zip(largest.tolist(), days.tolist(), strict=True)
+        ],
+        "called_off_units": k.called_off,
+    }
+
+
 def _states(k: _Known) -> tuple[list[str], list[str | None]]:
     """Say of each series whether its question can be answered, and what is missing otherwise."""
     states, reasons = [], []
@@ -322,6 +355,8 @@ def _states(k: _Known) -> tuple[list[str], list[str | None]]:
             state, reason = "not_armed", "needs stock levels of this item at this location"
         elif not sells[i]:
             state, reason = "no_data", "no demand in the last 13 weeks"
+            if k.called_off[i]:
+                reason += f": {k.called_off[i]:,} units were ordered and called off"
         elif not k.has_purchases:
             state, reason = "not_armed", "needs purchase orders"
         elif lead[i] and not due[i]:
@@ -345,6 +380,7 @@ def _arithmetics(
     """Write out why a number was suggested, or why none was."""
     margin, unit_cost = _floats(k.terms["unit_margin_minor"]), _floats(k.terms["cost_minor"])
     per_day, available_now, lead_days = k.base.units_per_day, k.available, k.lead_days
+    an_order, days = k.base.sizes.mean, k.base.effective_days(np.nan_to_num(lead_days) + policy.review_days)
     written: list[str | None] = []
     moq, pack = k.terms["moq"].to_list(), k.terms["pack"].to_list()
     for i, (available, lead) in enumerate(zip(available_now, lead_days, strict=True)):
@@ -352,9 +388,13 @@ def _arithmetics(
             written.append(None)
             continue
         steps: list[Step] = [
+            *_left_out(k, i),
+            ("orders a day", float(f"{k.base.orders_per_day[i]:.4g}"), "orders"),
+            ("units an order", round(float(an_order[i]), 2), "units"),
             ("demand a day", round(float(per_day[i]), 2), "units"),
             ("lead time", int(lead), "days"),
             ("review period", policy.review_days, "days"),
+            ("both, in days of average demand", round(float(days[i]), 2), "days"),
             ("expected demand over both", round(float(protected[i]), 1), "units"),
         ]
         if policy.service_level is None and not np.isnan(margin[i]):
@@ -365,6 +405,7 @@ def _arithmetics(
             ]  # fmt: skip
         steps += [
             ("service level", round(float(planned.level[i]), 4), "probability"),
+            ("added for that level", round(float(planned.order_up_to[i]) - round(float(protected[i]), 1), 1), "units"),
             ("order up to", int(planned.order_up_to[i]), "units"),
             ("available now", int(available), "units"),
             ("firm receipts due", int(firm[i]), "units"),
@@ -379,12 +420,29 @@ def _arithmetics(
         elif suggested[i]:
             steps += [
                 ("economic order quantity", int(planned.economic[i]), "units"),
+                (f"at most, by {policy.maximum_cover_days} days of cover", int(planned.most[i]), "units"),
                 ("minimum order", int(moq[i]), "units"),
                 ("pack", int(pack[i]), "units"),
                 ("order", int(suggested[i]), "units"),
             ]
         written.append(arithmetic(steps))
     return written
+
+
+def _left_out(k: _Known, i: int) -> list[Step]:
+    """Say what the rate does not count, before anything is reckoned with it."""
+    steps: list[Step] = []
+    if k.called_off[i]:
+        steps.append(("called off in 13 weeks, not counted", int(k.called_off[i]), "units"))
+    if number := int(k.outliers.orders[i]):
+        largest = int(k.demand.units[k.outliers.largest[i]])
+        named = "1 extraordinary order" if number == 1 else f"{number} extraordinary orders, the largest"
+        steps += [
+            (f"{named} of", largest, "units"),
+            ("of it left out of the rate" if number == 1 else "of them left out of the rate",
+             int(k.outliers.left_out[i]), "units"),
+        ]  # fmt: skip
+    return steps
 
 
 def _floats(column: pl.Series) -> Floats:

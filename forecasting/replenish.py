@@ -42,6 +42,7 @@ class Plan:
     order_up_to: Floats
     position: Floats
     economic: Floats
+    most: Floats  #: whole units that the cover allowed leaves room for
     need: Floats  #: units up to the level, 0 where the position reaches it
     order: Ints  #: in packs, at least the minimum; 0 where nothing is needed
     transfer: Ints
@@ -89,9 +90,12 @@ def plan(
     holding = np.maximum(cost_minor * policy.holding_rate / 365.0, 1e-9)
     eoq = economic_order_quantity(np.full(need.size, float(policy.order_cost_minor)), per_day, holding)
     economic = np.where(np.isfinite(eoq), np.floor(eoq), 0.0)
-    order = rounded_order(need, economic, moq, pack, per_day * policy.maximum_cover_days - position)
+    most = np.floor(
+        np.maximum(per_day * policy.maximum_cover_days - np.where(np.isfinite(position), position, 0.0), 0.0)
+    )
+    order = rounded_order(need, economic, moq, pack, most)
     transfer, source = _transfers(item, need, np.where(need > 0, 0.0, spare), risk >= policy.transfer_risk, urgency)
-    return Plan(level, order_up_to, position, economic, need, order, transfer, source)
+    return Plan(level, order_up_to, position, economic, most, need, order, transfer, source)
 
 
 def _transfers(item: Ints, need: Floats, spare: Floats, at_risk: Bools, urgency: Floats) -> tuple[Ints, Ints]:

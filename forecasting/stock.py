@@ -148,11 +148,14 @@ def buying_terms(facts: Facts, skus: pl.DataFrame, *, now: datetime) -> pl.DataF
         .filter(
             pl.col("kind") == "product",
             pl.col("placed_at") >= now - pl.duration(days=PRICE_DAYS),
-            pl.col("ordered_units") > 0,
+            pl.col("ordered_units") > pl.col("cancelled_units"),
         )
+        .with_columns((pl.col("ordered_units") - pl.col("cancelled_units")).alias("kept"))
         .group_by("sku")
         .agg(
-            (pl.col("net_minor").sum() / pl.col("ordered_units").sum()).alias("price_minor"),
+            ((pl.col("net_minor") * pl.col("kept") / pl.col("ordered_units")).sum() / pl.col("kept").sum()).alias(
+                "price_minor"
+            ),
             pl.col("currency").first().alias("sold_in"),
         )
         .collect()

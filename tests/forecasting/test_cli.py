@@ -31,7 +31,7 @@ from data.publish import publish
 from data.settings import read_settings
 from data.store import open_store
 from forecasting.keep import save_projection
-from forecasting.projection import project
+from forecasting.projection import MODEL, project
 from tests.forecasting.factories import A_DAY, NOW, TODAY, a_shop, orders_a_day, stock
 
 
@@ -109,7 +109,7 @@ def test_it_judges_itself_beside_the_baseline() -> None:
     models = [
         row["model"] for row in json.loads(run("backtest", "--horizon", "7", "--origins", "2", "--format", "json"))
     ]
-    assert models == ["seasonal-mean-1", "seasonal naive", "days of cover"]
+    assert models == [MODEL, "seasonal naive", "days of cover"]
     assert json.loads(run("backtest", "--reliability", "--format", "json"))
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import Any
+
 import polars as pl
 
 from forecasting.demand import NOWHERE, demand_of, series_of
@@ -50,6 +53,38 @@ def test_postage_is_no_demand_and_neither_is_fraud_or_an_unpaid_order() -> None:
         an_order(YESTERDAY, 3, cancelled_units=3, cancel_cause="supply", n=4),
     ]
     assert units({"order_line": lines}) == [5]
+
+
+def test_what_the_customer_called_off_was_no_demand_wholly_or_in_part() -> None:
+    lines = [
+        an_order(YESTERDAY, 2),
+        an_order(YESTERDAY, 80_995, cancelled_units=80_995, cancel_cause="customer", n=1),
+        an_order(YESTERDAY, 10, cancelled_units=4, cancel_cause=None, n=2),
+    ]
+    assert units({"order_line": lines}) == [8]
+    called_off = demand_of(a_shop(order_line=lines), now=NOW).called_off
+    assert sorted(called_off["units"].to_list()) == [4, 80_995]
+
+
+def test_who_calls_off_after_the_promise_was_missed_had_wanted_the_goods() -> None:
+    placed = NOW - 5 * A_DAY
+    waited: dict[str, Any] = {"cancelled_units": 7, "cancel_cause": "customer", "ship_by": placed + A_DAY}
+    lines = [
+        an_order(YESTERDAY, 2),
+        an_order(YESTERDAY, 7, **waited, cancelled_at=placed + 3 * A_DAY, n=1),
+        an_order(YESTERDAY, 7, **waited, cancelled_at=placed, n=2),
+    ]
+    assert units({"order_line": lines}) == [9]
+
+
+def test_a_return_within_a_day_of_the_order_is_the_order_called_off_and_a_later_one_is_not() -> None:
+    line = an_order(YESTERDAY, 80_995)
+    at = line["placed_at"]
+    assert isinstance(at, datetime)
+    back = {"entity": line["entity"], "line_id": "1", "sku": "MUG", "return_id": "R"}
+    at_once = {**back, "units": 80_000, "requested_at": at + timedelta(minutes=12)}
+    later = {**back, "return_id": "R2", "units": 900, "requested_at": at + timedelta(days=9)}
+    assert units({"order_line": [line], "return_line": [at_once, later]}) == [995]
 
 
 def test_a_line_without_a_location_counts_where_most_orders_of_the_item_go() -> None:
