@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from actions import waves
 from actions.cases import Step
 from actions.desk import Desk
 from actions.people import Person
@@ -26,37 +27,47 @@ __all__ = [
     "undo", "verify", "verify_due",
 ]  # fmt: skip
 
-WAVES = (1, 10)  #: a bulk run tries one, then ten, then the rest
-
 
 def bulk(desk: Desk, action_ids: Sequence[int], *, by: Person, targets: Targets) -> list[Step]:
-    """Approve, send and verify many: one, then ten, then the rest; it stops at the first mismatch.
+    """Approve, send and verify many in waves: one, then ten, then the rest; it stops at the first failure.
 
     Run it again to go on after a stop: what is done says so and is not done twice.
     """
-    results: list[Step] = []
-    start = 0
-    for size in (*WAVES, len(action_ids)):
-        for action_id in action_ids[start : start + size]:
-            step = _through(desk, action_id, by, targets)
-            results.append(step)
-            if step.status == "mismatch" and step.done:
-                rest = action_ids[len(results) :]
-                return results + [Step(i, "held", False, f"held back: action {action_id} did not match") for i in rest]
-        start += size
-    return results
+    run, refused = waves.start(desk, action_ids, by=by)
+    told = {step.id: step for step in refused}
+    if run is not None:
+        try:
+            _drive(desk, run, by, targets, told)
+        except KeyboardInterrupt:
+            waves.stop(desk, run, by=by)
+            raise
+        told |= {item.action: _reached(item) for item in waves.show(desk, run).items if item.action not in told}
+    return [told[action_id] for action_id in dict.fromkeys(action_ids)]
+
+
+def _drive(desk: Desk, run: int, by: Person, targets: Targets, told: dict[int, Step]) -> None:
+    """Send and read back wave by wave, until the run ends or something in it has to wait."""
+    while True:
+        before = waves.show(desk, run)
+        for item in before.items:
+            if item.wave <= before.wave and item.status not in DONE and item.action not in told:
+                told[item.action] = _through(desk, item.action, by, targets)
+                waves.advance(desk, run, by=by)
+                if waves.show(desk, run).status == "stopped":
+                    return
+        after = waves.show(desk, run)
+        if after.status != "running" or after.wave == before.wave:
+            return
 
 
 def _through(desk: Desk, action_id: int, by: Person, targets: Targets) -> Step:
-    with desk.read() as conn:
-        status = load(conn, action_id)["status"]
-    if status in DONE:
-        return Step(action_id, status, False, f"it is already {status}")
-    if status == "planned":
-        approved = approve(desk, action_id, by=by)
-        if not approved.done:
-            return approved
     sent = send(desk, action_id, by=by, targets=targets)
     if sent.status not in ("confirmed", "unknown"):
         return sent
     return verify(desk, action_id, by=by, targets=targets)
+
+
+def _reached(item: waves.Item) -> Step:
+    """Tell of an action that this run did not come to, or that was done before it."""
+    words = f"it is already {item.status}" if item.status in DONE else "held back: the wave before it is not verified"
+    return Step(item.action, item.status, False, words)

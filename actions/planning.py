@@ -142,27 +142,53 @@ def approve(desk: Desk, action_id: int, *, by: Person) -> Step:
     """Approve an action; above the four-eyes value a person who did not plan it must, or two where a program did."""
     require(desk, by, "approve", f"action/{action_id}")
     with desk.write() as conn:
-        row = load(conn, action_id)
-        policy = policy_of(conn, row["type"])
-        if row["status"] != "planned":
-            return Step(action_id, row["status"], False, f"it is already {row['status']}")
-        if policy.ladder in ("off", "shadow", "draft"):
-            words = f"{row['type']} stands on {policy.ladder}: cards are made, nothing is approved or sent"
-            return Step(action_id, row["status"], False, words)
-        now = desk.now
-        before = set(conn.execute(sa.select(t.approval.c.by).where(t.approval.c.action_id == action_id)).scalars())
-        if by.name not in before:
-            conn.execute(sa.insert(t.approval).values(action_id=action_id, by=by.name, at=now))
-            audit.note(conn, now, by.name, by.entry, "approved", f"action/{action_id}", {"case": row["case_id"]})
-        others = (before | {by.name}) - {row["planned_by"]}
-        needed = (2 if row["planned_by"] == ENGINE.name else 1) if row["needs_second"] else 0
-        if len(others) < needed:
-            return Step(
-                action_id, "planned", False, "above the limit for one person: somebody else must approve it too"
-            )
-        move_on(conn, row, "approved", approved_at=now)
-        cases.tell(conn, row["case_id"], at=now, by=by.name, what="approved", detail={"action": action_id})
+        return approve_in(conn, action_id, by, desk.now)
+
+
+def approve_in(conn: sa.Connection, action_id: int, by: Person, now: int) -> Step:
+    """Approve an action within a transaction; whoever calls it has made sure that the person may."""
+    row = load(conn, action_id)
+    held = _forbidden(conn, row)
+    if held is not None:
+        return Step(action_id, row["status"], False, held)
+    before = _approvals(conn, action_id)
+    if by.name not in before:
+        conn.execute(sa.insert(t.approval).values(action_id=action_id, by=by.name, at=now))
+        audit.note(conn, now, by.name, by.entry, "approved", f"action/{action_id}", {"case": row["case_id"]})
+    if not _are_enough(row, before | {by.name}):
+        return Step(action_id, "planned", False, _NEEDS_ANOTHER)
+    move_on(conn, row, "approved", approved_at=now)
+    cases.tell(conn, row["case_id"], at=now, by=by.name, what="approved", detail={"action": action_id})
     return Step(action_id, "approved", True, f"action {action_id} is approved")
+
+
+def would_refuse(conn: sa.Connection, action_id: int, by: Person) -> str | None:
+    """Say why this person's approval would not let a planned action be sent; None where it would."""
+    row = load(conn, action_id)
+    enough = _are_enough(row, _approvals(conn, action_id) | {by.name})
+    return _forbidden(conn, row) or (None if enough else _NEEDS_ANOTHER)
+
+
+_NEEDS_ANOTHER = "above the limit for one person: somebody else must approve it too"
+
+
+def _forbidden(conn: sa.Connection, row: Mapping[str, Any]) -> str | None:
+    if row["status"] != "planned":
+        return f"it is already {row['status']}"
+    ladder = policy_of(conn, row["type"]).ladder
+    if ladder in ("off", "shadow", "draft"):
+        return f"{row['type']} stands on {ladder}: cards are made, nothing is approved or sent"
+    return None
+
+
+def _approvals(conn: sa.Connection, action_id: int) -> set[str]:
+    return set(conn.execute(sa.select(t.approval.c.by).where(t.approval.c.action_id == action_id)).scalars())
+
+
+def _are_enough(row: Mapping[str, Any], approvers: set[str]) -> bool:
+    """Four eyes: above the limit it takes somebody who did not plan it, or two people where a program did."""
+    needed = (2 if row["planned_by"] == ENGINE.name else 1) if row["needs_second"] else 0
+    return len(approvers - {row["planned_by"]}) >= needed
 
 
 def cancel(desk: Desk, action_id: int, *, by: Person, reason: str = "") -> Step:

@@ -150,6 +150,31 @@ approval = sa.Table(
     sa.Column("at", Big, nullable=False),
 )
 
+#: Many actions that were approved together: one is sent and read back, then ten, then the rest.
+bulk_run = sa.Table(
+    "bulk_run",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("entry", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),  # running | stopped | done
+    sa.Column("wave", sa.Integer, nullable=False),  # the wave that is open; 0 before the first
+    sa.Column("words", sa.Text),  # why it stopped
+    sa.Column("started_at", Big, nullable=False),
+    sa.Column("ended_at", Big),
+    sa.Index("bulk_run_status", "status"),
+)
+
+bulk_item = sa.Table(
+    "bulk_item",
+    metadata,
+    sa.Column("run_id", sa.Integer, primary_key=True),
+    sa.Column("action_id", sa.Integer, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("wave", sa.Integer, nullable=False),
+    sa.Index("bulk_item_action", "action_id"),
+)
+
 #: What each type of action may do by itself, and how it has fared.
 policy = sa.Table(
     "policy",

@@ -38,6 +38,7 @@ from data.store import open_store
 FAULTS = {"listing_stuck": 6, "oversold": 4, "fulfilment_lost": 4, "stock_run_down": 4}
 STUCK = 4
 FIXES_PER_DETECTOR = 4
+LEAVES_WITHIN = timedelta(hours=26)  #: from being picked first to being handed over: the next cut-off at the latest
 MOST_ROUNDS = 8  #: of sending and reading back, until what is still open counts as not proved
 #: What the way between the systems and us does to messages meanwhile; the first hits webhooks, the second answers.
 WEATHER = {"drop": 0.1, "duplicate": 0.1, "reorder": 0.1}
@@ -207,6 +208,7 @@ def _report(trial: Trial) -> dict[str, Any]:
             trial.tell(f"  {what}: {detector} {subject}")
     sent = [row for row in _actions(engine) if row["sent_at"] is not None]
     proved = [row for row in sent if row["status"] == "verified" and _borne(trial.judge, row)]
+    proved = _left(trial, proved)
     for row in sent:
         if row not in proved:
             trial.tell(
@@ -253,6 +255,18 @@ def _actions(engine: Engine) -> list[dict[str, Any]]:
     with engine.desk.read() as conn:
         rows = conn.execute(sa.select(desk_tables.action).order_by(desk_tables.action.c.id)).mappings()
         return [dict(row) for row in rows]
+
+
+def _left(trial: Trial, proved: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Let the sandbox live on to its next cut-off: an order that was to be picked first must have left by then."""
+    trial.tell("letting the orders leave that were to be picked first")
+    trial.judge.advance(LEAVES_WITHIN)
+
+    def has_left(action: dict[str, Any]) -> bool:
+        key = json.loads(action["command"])["key"]
+        return bool(trial.judge.state(action["system"], "work", key)["status"] == "shipped")
+
+    return [action for action in proved if action["type"] != "expedite_order" or has_left(action)]
 
 
 def _borne(judge: Judge, action: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from actions import audit, outbox
+from actions import audit, outbox, waves
 from actions.desk import Desk
 from actions.detect import DetectReport, detect
 from actions.targets import Targets, targets_of
@@ -147,5 +147,6 @@ def act(engine: Engine) -> int:
     """Send what is approved and due, read back what was sent, seal what was logged; returns how many actions moved."""
     targets = engine.targets
     moved = outbox.send_due(engine.desk, targets) + outbox.verify_due(engine.desk, targets)
+    moved += waves.advance_due(engine.desk)
     audit.seal(engine.desk)
     return moved
