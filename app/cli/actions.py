@@ -21,6 +21,7 @@ commands = typer.Typer(no_args_is_help=True)
 ACTIONS = Annotated[list[int], typer.Argument(help="Numbers of actions.")]
 ACTION = Annotated[int, typer.Argument(help="The action's number.")]
 
+MOST_AT_ONCE = 100_000
 SHOWN = (
     "id", "case_id", "type", "status", "target", "direction", "value_minor", "planned_by", "planned_at", "attempts",
     "outcome",
@@ -78,12 +79,29 @@ def verify(actions: ACTIONS, workspace: WORKSPACE = "mine", user: AS_USER = "", 
 
 
 @commands.command()
-def run(actions: ACTIONS, workspace: WORKSPACE = "mine", user: AS_USER = "", chosen: FORMAT = Format.table) -> None:
-    """Approve, send and verify many: one, then ten, then the rest; it stops at the first mismatch."""
+def run(
+    actions: Annotated[list[int] | None, typer.Argument(help="Numbers of actions.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every planned action, the oldest first.")] = False,
+    type: Annotated[str | None, typer.Option("--type", help="With --all: only of this type.")] = None,  # noqa: A002 -- the word of the field
+    workspace: WORKSPACE = "mine",
+    user: AS_USER = "",
+    chosen: FORMAT = Format.table,
+) -> None:
+    """Approve, send and verify many in waves: one, then ten, then the rest; it stops at the first failure.
+
+    Run it again to go on after a stop: what is done is not done twice.
+    """
+    from actions.outbox import actions as listed
     from actions.outbox import bulk
+    from data.errors import RequestError
 
     desk = open_desk_of(workspace)
-    report(bulk(desk, actions, by=acting(desk, user), targets=_connected(desk)), chosen)
+    if every == bool(actions):
+        raise RequestError("give the numbers of actions, or --all for every planned one")
+    planned = listed(desk, status="planned", limit=MOST_AT_ONCE)
+    oldest_first = [row["id"] for row in reversed(planned) if type in (None, row["type"])]
+    steps = bulk(desk, oldest_first if every else actions or [], by=acting(desk, user), targets=_connected(desk))
+    report(steps, chosen)
 
 
 @commands.command()

@@ -20,6 +20,7 @@ from app.cli import actions, cases
 from app.services.acting import view_of
 from app.services.clock import business_now
 from data.clock import system_clock, to_micros
+from data.errors import RequestError
 from data.events import ChannelStated, Event, ListingStated, StockStated
 from data.log.append import Received, append, prepare, source_id
 from data.log.status import note_success
@@ -133,8 +134,11 @@ def test_a_case_is_corrected_proved_and_taken_back_from_the_command_line(merchan
     assert run(cases.commands, "show", number)["status"] == "verifying"
 
     back = str(run(actions.commands, "undo", action)["action"])
-    [step] = run(actions.commands, "run", back)
-    assert step["status"] == "verified"
+    assert run(actions.commands, "run", "--all", "--type", "pause_listing") == []
+    [step] = run(actions.commands, "run", "--all")
+    assert (str(step["id"]), step["status"]) == (back, "verified")
+    with pytest.raises(RequestError, match="or --all"):
+        run(actions.commands, "run")
     assert merchant.listings["web:MUG"]["quantity"] == 40
 
     log = run(actions.commands, "log")
