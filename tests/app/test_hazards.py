@@ -88,6 +88,42 @@ def test_a_selection_that_a_browser_sends_to_a_new_session_reaches_nobody(troubl
     assert queue_key(restarted) != stale
 
 
+def test_a_new_session_opens_the_case_that_was_open_whatever_is_on_top_now(troubled: Store) -> None:
+    desk = acting.desk_of(troubled)
+    [*_, last] = cases.queue(desk, Filters())
+    page = open_page("queue", case=str(last["id"]))
+    [assign] = [button for button in page.button if button.key == "assign"]
+    assign.click().run()
+    assert [case["id"] for case in cases.queue(desk, Filters(status="claimed"))] == [last["id"]]
+
+
+def test_a_case_that_left_the_list_stays_open_and_nothing_is_done_to_another(troubled: Store) -> None:
+    desk = acting.desk_of(troubled)
+    gone = cases.queue(desk, Filters())[1]["id"]
+    cases.dismiss(desk, gone, by=acting.local_person(troubled), reason="known")
+    page = open_page("queue", case=str(gone))
+    [assign] = [button for button in page.button if button.key == "assign"]
+    assign.click().run()
+    assert "somebody was faster: it is dismissed" in html_of(page)
+    assert cases.queue(desk, Filters(status="claimed")) == []
+
+
+def test_a_press_that_overtakes_the_choice_before_it_does_nothing_and_says_so(troubled: Store) -> None:
+    page = open_page("queue")
+    [assign] = [button for button in page.button if button.key == "assign"]
+    page.session_state[queue_key(page)] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    page = assign.click().run()
+    assert "nothing was done; look again" in html_of(page)
+    assert cases.queue(acting.desk_of(troubled), Filters(status="claimed")) == []
+
+
+def test_an_address_that_names_no_case_opens_the_first(troubled: Store) -> None:
+    for named in ("999999", "x", "-1", "9" * 40):
+        page = open_page("queue", case=named)
+        assert not page.exception
+        assert page.query_params["case"] == str(cases.queue(acting.desk_of(troubled), Filters())[0]["id"])
+
+
 def test_a_case_that_changed_since_it_was_seen_is_left_alone(troubled: Store) -> None:
     desk, who = acting.desk_of(troubled), acting.local_person(troubled)
     case = cases.queue(desk, Filters())[0]

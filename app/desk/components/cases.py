@@ -37,7 +37,7 @@ def facing(detail: Detail) -> str:
         )
         for field, ours, theirs in detail.facing
     ]
-    columns = [Column("", "html"), Column("Our arithmetic says", "html"), Column("The remote says", "html")]
+    columns = [Column("Field", "html"), Column("Our arithmetic says", "html"), Column("The remote says", "html")]
     return table(columns, rows)
 
 
@@ -71,7 +71,7 @@ def receipt(lines: Sequence[tuple[str, str]]) -> str:
 
 def history(rows: Sequence[tuple[datetime, str, str, str]]) -> str:
     """List what happened to a case."""
-    columns = [Column("When (UTC)"), Column("Who"), Column("What"), Column("")]
+    columns = [Column("When (UTC)"), Column("Who"), Column("What"), Column("Detail")]
     return table(columns, [(words.instant(at), who, what, detail) for at, who, what, detail in rows])
 
 

@@ -32,12 +32,16 @@ def grid_height(rows: int, most: int) -> int:
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[object]], *, total: Sequence[object] | None = None) -> str:
-    """Draw a small table; numbers stand right, a total row closes it."""
+    """Draw a small table; numbers stand right, a total row closes it.
+
+    What is wider than its place scrolls, and the keyboard can scroll it because it takes the focus.
+    """
     head = "".join(f'<th scope="col" class="{_css(c)}">{esc(c.title)}</th>' for c in columns)
     body = "".join(f"<tr>{_cells(columns, row)}</tr>" for row in rows)
     foot = f'<tr class="sum">{_cells(columns, total)}</tr>' if total is not None else ""
     inner = f"<thead><tr>{head}</tr></thead><tbody>{body}{foot}</tbody>"
-    return f'<div class="fw-scroll"><table class="fw-table">{inner}</table></div>'
+    place = f'<div class="fw-scroll" tabindex="0" role="group" aria-label="{", ".join(esc(c.title) for c in columns)}">'
+    return f'{place}<table class="fw-table">{inner}</table></div>'
 
 
 def _css(column: Column) -> str:

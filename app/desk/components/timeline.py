@@ -49,5 +49,5 @@ def comparison(compared: Sequence[Compared]) -> str:
         ]
         because = f"<small>{esc(c.because)}</small>" if c.differs else ""
         rows.append((f'<span class="q">{esc(c.question)}</span>{because}', *cells))
-    columns = [Column("", "html"), *(Column(name, "html") for name in systems)]
+    columns = [Column("Question", "html"), *(Column(name, "html") for name in systems)]
     return table(columns, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -20,7 +21,9 @@ from data.errors import RequestError
 
 SNOOZES = {"4 hours": 4, "1 day": 24, "3 days": 72, "1 week": 168}
 HELD = "queue-held"  #: the frozen list: (kind, board)
-FOCUS = "queue-focus"  #: the case that is being worked on: it stays open though it leaves the list
+#: The case that is open stands in the address: it stays open though it leaves the list, and a session that begins anew
+#: because the server was restarted opens it again, not whatever has come to the top meanwhile (hazard H2).
+OPENED = "case"
 
 
 def show(visit: Visit) -> None:
@@ -30,14 +33,19 @@ def show(visit: Visit) -> None:
             _switch(visit)
         kind = _kinds(board(visit.store))
         frozen = _frozen(visit, kind)
-        if not frozen.rows and FOCUS not in st.session_state:
+        named = _named(visit)
+        if not frozen.rows and named is None:
             _nothing(visit, frozen)
             return
         left, right = st.columns([11, 9], gap="small")
         with left, st.container(key="card-queue"):
             _news(visit, kind)
-            chosen, opened = _grid(visit, frozen.rows) if frozen.rows else ([], _focused(visit))
-            _bar(visit, chosen or [opened])
+            if frozen.rows:
+                _grid(visit, frozen.rows)
+            marked, picked = _selected(frozen.rows)
+            opened = picked or next((r for r in frozen.rows if named and r.id == named.id), named) or frozen.rows[0]
+            _open(opened.id)
+            _bar(visit, frozen.rows, marked or [opened])
         with right:
             _detail(visit, opened)
 
@@ -75,8 +83,8 @@ def _frozen(visit: Visit, kind: str | None) -> Board:
     """Keep the list that the person looks at until they ask for a newer one (hazards H1 and H2)."""
     held = st.session_state.get(HELD)
     wanted = (visit.store.workspace, kind)
-    if held is not None and held[0] != wanted:
-        st.session_state.pop(FOCUS, None)
+    if held is not None and held[0] != wanted and st.session_state.get("queue-opened") == st.query_params.get(OPENED):
+        _open(None)
     if held is None or held[0] != wanted:
         held = (wanted, board(visit.store, kind))
         st.session_state[HELD] = held
@@ -89,9 +97,24 @@ def refresh() -> None:
     st.session_state.pop(HELD, None)
 
 
-def _focused(visit: Visit) -> Row:
-    """Give the case that is being worked on, whatever became of it."""
-    return detail(visit.store, st.session_state[FOCUS]).row
+def _named(visit: Visit) -> Row | None:
+    """Give the case that the address names, whatever became of it."""
+    named = st.query_params.get(OPENED, "")
+    if not (named.isascii() and named.isdecimal() and len(named) < 12):
+        return None
+    try:
+        return detail(visit.store, int(named)).row
+    except RequestError:
+        return None
+
+
+def _open(case: int | None) -> None:
+    """Write into the address which case is open."""
+    st.session_state["queue-opened"] = None if case is None else str(case)
+    if case is None:
+        st.query_params.pop(OPENED, None)
+    elif st.query_params.get(OPENED) != str(case):
+        st.query_params[OPENED] = str(case)
 
 
 @st.fragment(run_every=2)
@@ -114,7 +137,7 @@ def _news(visit: Visit, kind: str | None) -> None:
             st.rerun(scope="app")
 
 
-def _grid(visit: Visit, rows: Sequence[Row]) -> tuple[list[Row], Row]:
+def _grid(visit: Visit, rows: Sequence[Row]) -> None:
     """Draw the list; its key is its content, so that no selection outlives the rows that it was made on."""
     columns = {
         "Lost by shift end": [_major(r.lost_by_shift_end_minor) for r in rows],
@@ -125,9 +148,9 @@ def _grid(visit: Visit, rows: Sequence[Row]) -> tuple[list[Row], Row]:
         "Status": [f"{r.status} {r.assignee}".strip() for r in rows],
     }
     currency = rows[0].currency
-    event: Any = st.dataframe(
+    st.dataframe(
         columns,
-        key=content_key("queue", (r.seen for r in rows)),
+        key=_key(rows),
         on_select="rerun",
         selection_mode=["multi-row", "single-cell"],
         hide_index=True,
@@ -145,37 +168,62 @@ def _grid(visit: Visit, rows: Sequence[Row]) -> tuple[list[Row], Row]:
         },
         alt="Cases that wait, the costliest first",
     )
-    marked = [rows[i] for i in event.selection.rows if i < len(rows)]
-    cells = [rows[i] for i, _ in event.selection.cells if i < len(rows)]
-    picked = next(iter(cells or marked), None)
-    if picked is not None:
-        st.session_state.pop(FOCUS, None)
-    elif FOCUS in st.session_state:
-        return marked, _focused(visit)
-    return marked, picked or _asked(rows) or rows[0]
 
 
-def _asked(rows: Sequence[Row]) -> Row | None:
-    """Find the case that the address names."""
-    wanted = st.query_params.get("case", "")
-    return next((r for r in rows if str(r.id) == wanted), None)
+def _key(rows: Sequence[Row]) -> str:
+    return content_key("queue", (r.seen for r in rows))
+
+
+def _selected(rows: Sequence[Row]) -> tuple[list[Row], Row | None]:
+    """Give the rows that are marked, and the one that is to be opened."""
+    event: Any = st.session_state.get(_key(rows))
+    if event is None:
+        return [], None
+    marked = [rows[i] for i in event["selection"]["rows"] if i < len(rows)]
+    cells = [rows[i] for i, _ in event["selection"]["cells"] if i < len(rows)]
+    return marked, next(iter(cells or marked), None)
 
 
 def _major(minor: int) -> float:
     return minor / 100
 
 
-def _bar(visit: Visit, chosen: Sequence[Row]) -> None:
+Seen = Sequence[tuple[int, int]]  #: (case id, the version that the person saw)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What was selected when the buttons were drawn; a quick press may come before they are drawn anew."""
+
+    rows: Sequence[Row]
+    selected: tuple[Seen, tuple[int, int] | None]
+
+    @classmethod
+    def now(cls, rows: Sequence[Row]) -> Drawn:
+        """Take what is selected in this moment."""
+        marked, picked = _selected(rows)
+        return cls(rows, ([row.seen for row in marked], picked.seen if picked else None))
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether the same is selected still."""
+        return Drawn.now(self.rows).selected == self.selected
+
+
+_OVERTAKEN = "you chose other cases while these were still shown: nothing was done; look again"
+
+
+def _bar(visit: Visit, rows: Sequence[Row], chosen: Sequence[Row]) -> None:
     """Draw what can be done with the chosen cases; every button is given ids and versions, never positions."""
-    seen = [row.seen for row in chosen]
+    seen, drawn = [row.seen for row in chosen], Drawn.now(rows)
     count = f"{len(seen)} chosen" if len(seen) > 1 else f"case {seen[0][0]}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="bulk"):
         fixable = [row.seen for row in chosen if row.suggested]
         st.button(
             f"Plan fix: {count}", key="fix", type="primary", shortcut="1", disabled=not fixable,
-            on_click=_plan, args=(visit, fixable),
+            on_click=_plan, args=(visit, drawn, fixable),
         )  # fmt: skip
-        st.button("Assign to me", key="assign", shortcut="2", on_click=_claim, args=(visit, seen))
+        st.button("Assign to me", key="assign", shortcut="2", on_click=_claim, args=(visit, drawn, seen))
         if st.button("Not a problem …", key="dismiss", shortcut="3"):
             _reason(visit, "Not a problem", seen)
         if st.button("Snooze …", key="snooze", shortcut="H"):
@@ -193,20 +241,25 @@ def _say(results: Sequence[tuple[bool, str]]) -> None:
     refresh()
 
 
-def _plan(visit: Visit, seen: Sequence[tuple[int, int]]) -> None:
+def _plan(visit: Visit, drawn: Drawn, seen: Seen) -> None:
+    if not drawn.holds:
+        st.session_state["queue-said"] = [(False, _OVERTAKEN)]
+        return
     planned = acting.plan(visit.store, visit.now, seen)
-    if len(seen) == 1:
-        st.session_state[FOCUS] = seen[0][0]
     _say([(not isinstance(p, str), f"case {case}: {p if isinstance(p, str) else p.words}") for case, p in planned])
 
 
-def _claim(visit: Visit, seen: Sequence[tuple[int, int]]) -> None:
+def _claim(visit: Visit, drawn: Drawn, seen: Seen) -> None:
+    if not drawn.holds:
+        st.session_state["queue-said"] = [(False, _OVERTAKEN)]
+        return
     _say([(step.done, step.words) for step in acting.claim(visit.store, seen)])
 
 
 @st.dialog("Say why")
-def _reason(visit: Visit, verb: str, seen: Sequence[tuple[int, int]]) -> None:
-    st.text(f"{verb}: {words.plural(len(seen), 'case')}. The reason tunes the detector and is read by the next person.")
+def _reason(visit: Visit, verb: str, seen: Seen) -> None:
+    which = words.plural(len(seen), "case") if len(seen) > 1 else f"case {seen[0][0]}"
+    st.text(f"{verb}: {which}. The reason tunes the detector and is read by the next person.")
     if verb == "Snooze":
         st.selectbox("For", list(SNOOZES), key="snooze-for")
     st.text_input("Reason", key="reason", max_chars=200)
@@ -214,13 +267,15 @@ def _reason(visit: Visit, verb: str, seen: Sequence[tuple[int, int]]) -> None:
         st.rerun()
 
 
-def _because(visit: Visit, verb: str, seen: Sequence[tuple[int, int]]) -> None:
+def _because(visit: Visit, verb: str, seen: Seen) -> None:
     reason = str(st.session_state.get("reason", ""))
     if verb == "Snooze":
         hours = SNOOZES[st.session_state.get("snooze-for", "4 hours")]
         steps = acting.snooze(visit.store, seen, hours=hours, reason=reason)
     else:
         steps = acting.dismiss(visit.store, seen, reason=reason)
+    if all(step.done for step in steps):
+        _open(None)  # decided: the next one opens
     _say([(step.done, step.words) for step in steps])
 
 
@@ -280,7 +335,6 @@ _NO_FIX = "This kind has no action of its own yet: take it, fix it in the source
 
 
 def _approve(visit: Visit, action: Mapping[str, Any]) -> None:
-    st.session_state[FOCUS] = action["case_id"]
     _say([(step.done, step.words) for step in acting.approve(visit.store, [action["id"]])])
 
 

@@ -1,0 +1,29 @@
+"""What axe-core finds on a page, without what is Streamlit's own navigation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+#: Streamlit's top navigation draws links directly inside lists: its own markup, which no setting changes.
+FRAMEWORK = {"list", "listitem"}
+NAVIGATION = ("stTopNav", "stToolbar", "stHeader", "stSidebarNav")
+
+
+def violations(page: Page) -> list[str]:
+    """Name every violation on a page as it is drawn now: rule, element and what is wrong with it."""
+    report: dict[str, Any] = Axe().run(page).response
+    return [
+        f"{found['id']}: {' '.join(map(str, node['target']))}: {node['failureSummary']!r}: {node['html'][:160]}"
+        for found in report["violations"]
+        for node in found["nodes"]
+        if not (found["id"] in FRAMEWORK and _is_navigation(page, node["target"]))
+    ]
+
+
+def _is_navigation(page: Page, target: list[Any]) -> bool:
+    """Tell whether an element stands in Streamlit's own head, not in a list of ours."""
+    inside = ",".join(f'[data-testid="{name}"]' for name in NAVIGATION)
+    return bool(page.locator(str(target[-1])).first.evaluate("(e, inside) => e.closest(inside) !== null", inside))

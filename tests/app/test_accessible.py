@@ -1,0 +1,88 @@
+"""Trial 42: axe-core finds nothing on any screen, light or dark, but what Streamlit's own navigation does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.services.workspace import DEMO
+from data.settings import read_settings
+from data.store import Store, open_store
+from tests.app.accessible import violations
+from tests.app.browser import PATIENCE, Watched, chromium
+from tests.app.factories import a_dead_letter, a_shop, found
+from tests.app.test_browser import SCREENS, served
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(600)]
+
+SETTLE = 1_500  #: milliseconds until charts are drawn
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a desk over a troubled shop."""
+    home = tmp_path_factory.mktemp("home")
+    store = open_store(read_settings({"FILLWELL_HOME": str(home)}), DEMO)
+    a_shop(store)
+    found(store)
+    a_dead_letter(store)
+    store.close()
+    with served(home) as url:
+        yield url
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nobody_is_shut_out_of_any_screen(browser: Browser, base: str, theme: str) -> None:
+    watched = Watched(browser, base, theme=theme)
+    for screen in (*SCREENS, "/stock?sku=A", "/queue?kind=X02", "/rows?metric=on_time_fill_rate_units"):
+        page = watched.open(screen)
+        page.wait_for_timeout(SETTLE)
+        assert violations(page) == [], screen
+    watched.close()
+
+
+def a_planned_fix(page: Page) -> None:
+    page.get_by_role("button", name="Plan fix").click()
+    expect(page.get_by_role("button", name="Approve and send")).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("Exact request and answer").click()
+    page.get_by_text("History").click()
+
+
+def a_reason(page: Page) -> None:
+    page.get_by_role("button", name="Snooze").click()
+    expect(page.get_by_role("dialog").get_by_label("Reason")).to_be_visible(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("work", [a_planned_fix, a_reason])
+def test_nobody_is_shut_out_of_the_work(browser: Browser, base: str, theme: str, work: Callable[[Page], None]) -> None:
+    watched = Watched(browser, base, theme=theme)
+    page = watched.open("/queue?kind=X02")
+    work(page)
+    page.wait_for_timeout(SETTLE)
+    assert violations(page) == []
+    watched.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nobody_is_shut_out_of_an_empty_workspace(browser: Browser, tmp_path: Path, theme: str) -> None:
+    an_empty_workspace(tmp_path).close()
+    with served(tmp_path) as url:
+        watched = Watched(browser, url, theme=theme)
+        for screen in ("/", "/queue", "/log", "/health"):
+            page = watched.open(screen)
+            assert violations(page) == [], screen
+        watched.close()
+
+
+def an_empty_workspace(home: Path) -> Store:
+    return open_store(read_settings({"FILLWELL_HOME": str(home)}), DEMO)

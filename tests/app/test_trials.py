@@ -1,0 +1,245 @@
+"""Trials 18 and 24 before a real desk in a real browser: one effect from many hands, and never on another row.
+
+In the size of CI; `make trials` runs them in full.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, expect
+
+from actions import cases, outbox
+from actions.people import ENGINE
+from app.services import acting
+from data.clock import system_clock
+from tests.actions.factories import Merchant, targets_over
+from tests.app.browser import PATIENCE, Watched, chromium
+from tests.app.market import SUPPORTED, Market, MortalDesk, Touched, a_market
+from tests.app.test_browser import HEAD, MARKER, ROW
+
+FULL = os.environ.get("FILLWELL_TRIALS") == "1"
+SEQUENCES = 300 if FULL else 8
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(7200 if FULL else 600)]
+
+ROUNDS, HANDS = 200 if FULL else 3, 20
+VISIBLE = 12  #: rows of the grid that stand on the screen without scrolling
+IDLE = "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+# ---- 18: many hands on one exception
+
+
+def test_two_browsers_double_clicks_and_twenty_threads_on_one_case_make_one_effect(
+    browser: Browser, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    dice = random.Random(18)  # noqa: S311 -- a schedule of hands
+    market, desk = a_market(tmp_path, dice, ROUNDS), MortalDesk(tmp_path)
+    market.offer(dict.fromkeys(market.skus, SUPPORTED + 9))
+    crowd = Crowd(market, dice)
+    desk.start()
+    pages = [Watched(browser, desk.url) for _ in range(2)]
+    try:
+        for sku in market.skus:
+            crowd.one_round(pages, market.case_of(sku), sku)
+    finally:
+        desk.stop()
+    record_property("rounds", ROUNDS)
+    assert crowd.merchant.effects == len(crowd.merchant.writes) == ROUNDS
+    assert [watched.complaints for watched in pages] == [[], []]
+
+
+class Crowd:
+    """Twenty threads that plan, approve and send the same fix at once, twice each, over a merchant at the wire."""
+
+    def __init__(self, market: Market, dice: random.Random) -> None:
+        self.market, self.dice = market, dice
+        self.merchant = Merchant(now=system_clock())
+        for sku, quantity in market.offered.items():
+            self.merchant.list_item(sku, quantity)
+        self.targets = targets_over(market.store, self.merchant, [system_clock()])
+
+    def one_round(self, pages: list[Watched], case: int, sku: str) -> None:
+        """Let everybody fix one case at the same moment: the threads sometimes first, sometimes the browsers."""
+        for watched in pages:
+            expect(
+                watched.open(f"/queue?case={case}").get_by_role("button", name=f"Plan fix: case {case}")
+            ).to_be_visible()
+        before, start, late = Touched.until_now(self.market.desk), Event(), self.dice.uniform(0, 0.8)
+        with ThreadPoolExecutor(HANDS) as pool:
+            working = [pool.submit(self._work, case, start, late) for _ in range(HANDS)]
+            start.set()
+            for watched in pages:
+                pressed_twice(watched.page, f"Plan fix: case {case}")
+            for watched in pages:
+                pressed_twice(watched.page, "Approve and send")
+            for done in working:
+                done.result(60)
+        outbox.send_due(self.market.desk, self.targets)
+        assert before.since(self.market.desk) == {case}
+        listing = self.merchant.listings[f"web:{sku}"]
+        assert (listing["quantity"], len(listing["changes"])) == (SUPPORTED, 1)
+        [action] = acting.actions_of(self.market.store, case)
+        assert action["status"] == "confirmed"
+
+    def _work(self, case: int, start: Event, late: float) -> None:
+        store, desk = self.market.store, self.market.desk
+        start.wait()
+        time.sleep(late)
+        for _click in range(2):
+            seen = cases.show(desk, case)["version"]
+            acting.plan(store, self.market.at, [(case, seen)])
+            for action in acting.actions_of(store, case):
+                acting.approve(store, [action["id"]])
+                outbox.send(desk, action["id"], by=ENGINE, targets=self.targets)
+
+
+def pressed_twice(page: Page, name: str) -> None:
+    """Double-click a button; where somebody was faster it may be gone or disabled."""
+    with suppress(Error):
+        page.get_by_role("button", name=name).dblclick(timeout=2_000)
+
+
+# ---- 24: what is chosen stays chosen
+
+
+def test_whatever_moves_between_choosing_and_pressing_no_other_row_is_acted_on(
+    browser: Browser, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    dice = random.Random(24)  # noqa: S311 -- a schedule of mishaps
+    market, desk = a_market(tmp_path, dice, 60), MortalDesk(tmp_path)
+    desk.start()
+    hands = Hands(Watched(browser, desk.url), market, desk, dice)
+    try:
+        acted = sum(hands.one_sequence() for _ in range(SEQUENCES))
+    finally:
+        desk.stop()
+    for name, value in (("sequences", SEQUENCES), ("acted", acted), ("steps", dict(hands.steps))):
+        record_property(name, value)
+    assert hands.wrong == []
+    assert acted >= SEQUENCES // 3, hands.story  # a desk that refused everything would prove nothing
+
+
+class Hands:
+    """A person who chooses, is interrupted, and presses without looking again."""
+
+    def __init__(self, watched: Watched, market: Market, desk: MortalDesk, dice: random.Random) -> None:
+        self.page, self.market, self.desk, self.dice = watched.page, market, desk, dice
+        self.watched = watched
+        self.story: list[str] = []
+        self.steps: Counter[str] = Counter()  #: how often each thing happened
+        self.wrong: list[tuple[list[str], set[int], set[int]]] = []
+
+    def one_sequence(self) -> bool:
+        """Choose, be interrupted, press; tell whether something was done."""
+        self.story = []
+        if not self.market.waiting():
+            self.market.shake()
+        self.watched.open("/queue")
+        self._settle()
+        intended = self._choose()
+        for _ in range(self.dice.randint(0, 3)):
+            self._interrupt()
+        before = Touched.until_now(self.market.desk)
+        self._press()
+        self._settle()
+        touched = before.since(self.market.desk)
+        self.steps.update(step.split(" rows")[0] for step in self.story)
+        if not touched <= intended:
+            self.wrong.append((self.story, intended, touched))
+        return bool(touched)
+
+    def _choose(self) -> set[int]:
+        grid = self.page.locator(".st-key-card-queue [data-testid=stDataFrame]")
+        expect(grid).to_be_visible(timeout=PATIENCE)
+        rows = min(self._rows(), VISIBLE)
+        chosen = self.dice.sample(range(rows), min(rows, self.dice.choice((1, 1, 1, 2, 3))))
+        intended = {self._case_at(row) for row in chosen}
+        for row in chosen:
+            grid.click(position={"x": MARKER, "y": HEAD + ROW * row + ROW // 2})
+        if hasty := self.dice.random() < 0.25:
+            self.page.wait_for_timeout(self.dice.choice((0, 30, 120)))
+        else:
+            told = f"{len(chosen)} chosen" if len(chosen) > 1 else f"case {min(intended)}"
+            expect(self.page.get_by_role("button", name=f"Plan fix: {told}")).to_be_visible(timeout=PATIENCE)
+        self.story.append(f"{'hastily ' if hasty else ''}chose rows {chosen}: cases {sorted(intended)}")
+        return intended
+
+    def _rows(self) -> int:
+        grid = self.page.locator(".st-key-card-queue [role=grid]")
+        return int(grid.get_attribute("aria-rowcount") or 1) - 1
+
+    def _case_at(self, row: int) -> int:
+        """Tell which case the person sees there: every item has one at most."""
+        cell = self.page.locator(f".st-key-card-queue [data-testid=glide-cell-2-{row}]")
+        return self.market.case_named(cell.text_content() or "")
+
+    def _interrupt(self) -> None:
+        step = self.dice.choices(
+            (self._shake, self._restart, self._colleague, self._refresh, self._wait), (6, 2, 2, 1, 2)
+        )
+        self.story.append(step[0].__name__)
+        step[0]()
+
+    def _shake(self) -> None:
+        self.market.shake()
+
+    def _colleague(self) -> None:
+        self.market.work_on_something()
+
+    def _restart(self) -> None:
+        self.desk.kill()
+        if self.dice.random() < 0.6:
+            self.market.shake()
+        self.desk.start()
+        self.page.wait_for_selector(IDLE, timeout=PATIENCE)
+        self._settle()
+
+    def _refresh(self) -> None:
+        button = self.page.get_by_role("button", name=re.compile("refresh$"))
+        if button.count() and button.is_enabled():
+            button.click()
+            self._settle()
+
+    def _wait(self) -> None:
+        self.page.wait_for_timeout(2_500)
+
+    def _press(self) -> None:
+        """Press what does something to a case, whatever the page says by now."""
+        name = self.dice.choice(("Plan fix", "Assign to me", "Assign to me", "Not a problem"))
+        self.story.append(f"pressed {name}")
+        button = self.page.get_by_role("button", name=re.compile(f"^{name}"))
+        try:
+            button.click(timeout=3_000)
+        except Error:  # disabled, or gone: a person cannot press it either
+            self.story.append("could not")
+            return
+        if name == "Not a problem":
+            self._say_why()
+
+    def _say_why(self) -> None:
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_label("Reason").fill("a trial", timeout=PATIENCE)
+        dialog.get_by_label("Reason").press("Tab")
+        dialog.get_by_role("button", name="Not a problem").click(timeout=PATIENCE)
+
+    def _settle(self) -> None:
+        """Wait until the page has answered: a run begins a moment after what caused it."""
+        self.page.wait_for_timeout(350)
+        self.page.wait_for_selector(IDLE, timeout=PATIENCE)
