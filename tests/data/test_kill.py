@@ -22,7 +22,7 @@ from data.publish import open_facts
 from data.settings import read_settings
 from data.store import Store, open_store
 from tests.data.factories import counted, hash_now, hash_rebuilt, status, tallies_are_exact
-from tests.data.victim import ORDERS, message
+from tests.data.victim import message, orders_among
 
 ROOT = Path(__file__).parents[2]
 FULL = os.environ.get("FILLWELL_TRIALS") == "1"
@@ -78,7 +78,8 @@ def account_of(store: Store, acknowledged: int, messages: int) -> Account:
 @cache
 def everything_sent(messages: int) -> dict[tuple[str, int], int]:
     """Give the number of each of the source's messages by its key and version."""
-    return {(made.key, made.version): number for number in range(messages) if (made := message(number))}
+    made = ((number, message(number, orders_among(messages))) for number in range(messages))
+    return {(item.key, item.version): number for number, item in made}
 
 
 def live_and_die(home: Path, *, kills: int, messages: int) -> list[Account]:
@@ -118,10 +119,11 @@ def the_end_is_right(home: Path, messages: int) -> None:
     store = open_store(read_settings({"FILLWELL_HOME": str(home)}), "mine")
     assert status(store).accepted == messages
     assert status(store).received == sum(counted(store).values())
-    versions = {f"o{n}": len(range(n, messages, ORDERS)) for n in range(ORDERS)}
+    orders = orders_among(messages)
+    versions = {f"o{n}": len(range(n, messages, orders)) for n in range(orders)}
     found = open_facts(store).frame("order_line").select("entity", "ordered_units").rows()
     assert dict(found) == versions
-    assert len(found) == ORDERS
+    assert len(found) == orders
     incremental = hash_now(store)
     assert hash_rebuilt(store) == incremental
     store.close()
