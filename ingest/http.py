@@ -1,13 +1,15 @@
 """HTTP to a remote system: limits, retries and a circuit breaker for reads; writes are sent once.
 
 Unavailable   try again later: connection, timeout, rate_limit, server, body, circuit
+├── NotSent   nothing reached the remote: the same may be sent again
+└── CutOff    it may or may not have happened: read back before anything else
 Rejected      trying again changes nothing: auth, request, cursor
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -31,6 +33,7 @@ EXCERPT = 2_000
 
 _ANY = msgspec.json.Decoder()
 _TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+_GZIP = b"\x1f\x8b"
 
 
 class Unavailable(SourceUnavailable):
@@ -39,6 +42,14 @@ class Unavailable(SourceUnavailable):
     def __init__(self, message: str, *, error_class: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(message, retry_after_seconds=retry_after_seconds)
         self.error_class = error_class
+
+
+class NotSent(Unavailable):
+    """Nothing reached the remote; the same request may be sent again."""
+
+
+class CutOff(Unavailable):
+    """The request left and no answer came: it may or may not have happened."""
 
 
 class Rejected(SourceRejected):
@@ -138,8 +149,50 @@ class Answer:
     retry_after: float | None
 
 
+class TrueLabels(httpx.BaseTransport):
+    """Takes the label off an answer that says it is compressed and is not: some servers label plain bodies."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass on, and look at the first bytes of what is labelled as gzip."""
+        response = self._inner.handle_request(request)
+        stream, label = response.stream, response.headers.get("Content-Encoding", "")
+        if label.lower() != "gzip" or response.is_closed or not isinstance(stream, httpx.SyncByteStream):
+            return response
+        parts = iter(stream)
+        first = next((part for part in parts if part), b"")
+        headers = response.headers.copy()
+        if not first.startswith(_GZIP):
+            del headers["Content-Encoding"]
+        kept = _Rest(first, parts, stream)
+        return httpx.Response(response.status_code, headers=headers, stream=kept, extensions=response.extensions)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._inner.close()
+
+
+class _Rest(httpx.SyncByteStream):
+    """A body of which the first part was looked at."""
+
+    def __init__(self, first: bytes, rest: Iterator[bytes], whole: httpx.SyncByteStream) -> None:
+        self._first, self._rest, self._whole = first, rest, whole
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._first
+        yield from self._rest
+
+    def close(self) -> None:
+        self._whole.close()
+
+
 class Http:
-    """One account's HTTP: authentication, limits, retries of reads."""
+    """One account's HTTP: authentication, limits, retries of reads.
+
+    `authorization` goes with every request; a system that has sessions, or a scheme other than `Bearer`, sets it.
+    """
 
     def __init__(
         self,
@@ -153,11 +206,14 @@ class Http:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
+        self.base_url = safe_url(base_url)
+        self.token = token
+        self.authorization: str | None = f"Bearer {token}"
         self._client = httpx.Client(
-            base_url=safe_url(base_url),
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+            base_url=self.base_url,
+            headers={"Accept": "application/json"},
             timeout=_TIMEOUT,
-            transport=transport,
+            transport=TrueLabels(transport or httpx.HTTPTransport(trust_env=False)),
             trust_env=False,
         )
         self._bucket = TokenBucket(rate, max(1.0, rate / 2), monotonic, sleep)
@@ -176,39 +232,76 @@ class Http:
             Unavailable: it did not answer properly within the attempts, or asks to wait longer than is sensible.
             Rejected: it refuses; trying again changes nothing.
         """
-        retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_after_delay(LONGEST_READ_SECONDS),
-            wait=_pause,
-            retry=tenacity.retry_if_exception(_worth_another),
-            sleep=self._sleep,
-            reraise=True,
-        )
-        return retrying(self._read_once, path, params or {})
+        return self._retrying()(self._read_once, path, lambda: self._exchange("GET", path, params=dict(params or {})))
+
+    def ask(self, path: str, body: bytes) -> bytes | None:
+        """Read by a POST that changes nothing, trying again as `read` does.
+
+        Raises:
+            Unavailable, Rejected: as of `read`.
+        """
+        return self._retrying()(self._read_once, path, lambda: self._exchange("POST", path, content=body))
 
     def send(self, request: WriteRequest, *, key: str) -> WriteResult:
         """Send a write once; what is not known to have failed or succeeded comes back as unknown."""
+        try:
+            answer = self.once(request.method, request.path, json=request.body, headers={"Idempotency-Key": key})
+        except NotSent as error:
+            return _not_sent(request, str(error), error.retry_after_seconds or 1.0)
+        except CutOff as error:
+            return WriteResult(outcome="unknown", request=request, response=str(error))
+        return _result(request, answer)
+
+    def once(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, object] | None = None,
+        content: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """Send once and give the answer, whatever its status; the caller judges it.
+
+        Raises:
+            NotSent: nothing reached the remote.
+            CutOff: it left, and no whole answer came.
+        """
         wait = self._breaker.closed_in()
         if wait:
-            return _not_sent(request, f"{self.name} failed repeatedly or asked to wait", wait)
+            raise NotSent(
+                f"{self.name} failed repeatedly or asked to wait", error_class="circuit", retry_after_seconds=wait
+            )
         try:
             self._bucket.take()
-            answer = self._exchange(request.method, request.path, json=request.body, headers={"Idempotency-Key": key})
+            answer = self._exchange(method, path, json=json, content=content, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             self._breaker.failed()
-            return _not_sent(request, f"{self.name} cannot be reached: {error}", 1.0)
+            raise NotSent(
+                f"{self.name} cannot be reached: {error}", error_class="connection", retry_after_seconds=1.0
+            ) from error
         except (httpx.HTTPError, Unavailable) as error:
             self._breaker.failed()
             told = f"no answer after sending: {type(error).__name__} {error}".strip()
-            return WriteResult(outcome="unknown", request=request, response=told)
+            raise CutOff(told, error_class="connection") from error
         if answer.retry_after is not None and answer.status in (429, 503):
             self._breaker.quiet_for(answer.retry_after)
         if answer.status < 500:
             self._breaker.succeeded()
         else:
             self._breaker.failed()
-        return _result(request, answer)
+        return answer
 
-    def _read_once(self, path: str, params: Mapping[str, str | int]) -> bytes | None:
+    def _retrying(self) -> tenacity.Retrying:
+        return tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_after_delay(LONGEST_READ_SECONDS),
+            wait=_pause,
+            retry=tenacity.retry_if_exception(_worth_another),
+            sleep=self._sleep,
+            reraise=True,
+        )
+
+    def _read_once(self, path: str, exchange: Callable[[], Answer]) -> bytes | None:
         wait = self._breaker.closed_in()
         if wait:
             raise Unavailable(
@@ -217,7 +310,7 @@ class Http:
             )  # fmt: skip
         self._bucket.take()
         try:
-            body = self._judged(path, self._fetched(path, params))
+            body = self._judged(path, self._fetched(path, exchange))
         except Unavailable as error:
             if error.error_class != "rate_limit":
                 self._breaker.failed()
@@ -227,9 +320,9 @@ class Http:
         self._breaker.succeeded()
         return body
 
-    def _fetched(self, path: str, params: Mapping[str, str | int]) -> Answer:
+    def _fetched(self, path: str, exchange: Callable[[], Answer]) -> Answer:
         try:
-            return self._exchange("GET", path, params=dict(params))
+            return exchange()
         except httpx.TimeoutException as error:
             raise Unavailable(f"{self.name} {path}: no answer in time", error_class="timeout") from error
         except httpx.HTTPError as error:
@@ -264,11 +357,17 @@ class Http:
         *,
         params: dict[str, str | int] | None = None,
         json: Mapping[str, object] | None = None,
+        content: bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
         deadline = self._monotonic() + DEADLINE_SECONDS
         body = bytearray()
-        with self._client.stream(method, path, params=params, json=json, headers=headers) as response:
+        sent = dict(headers or {})
+        if self.authorization is not None:
+            sent.setdefault("Authorization", self.authorization)
+        if content is not None:
+            sent.setdefault("Content-Type", "application/json")
+        with self._client.stream(method, path, params=params, json=json, content=content, headers=sent) as response:
             for part in response.iter_bytes():
                 body += part
                 if len(body) > LARGEST_ANSWER:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -13,7 +14,18 @@ import pytest
 from data.errors import ConfigError, SourceUnavailable
 from ingest import http as http_module
 from ingest.adapter import WriteRequest
-from ingest.http import ATTEMPTS, Breaker, Http, Rejected, TokenBucket, Unavailable, retry_after, safe_url
+from ingest.http import (
+    ATTEMPTS,
+    Breaker,
+    CutOff,
+    Http,
+    NotSent,
+    Rejected,
+    TokenBucket,
+    Unavailable,
+    retry_after,
+    safe_url,
+)
 from tests.ingest.factories import Sleeper, an_http, dice_of
 
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -270,3 +282,30 @@ def test_a_mixture_of_faults_ends_in_an_answer_or_a_reason() -> None:
     assert ends["answer"] > 500
     assert sum(ends.values()) == 1_000
     assert all(reasons)
+
+
+def test_a_plain_body_that_is_labelled_as_compressed_is_read_as_it_is() -> None:
+    body, label = b'{"items": [' + b"1," * 2_000 + b"1]}", {"Content-Encoding": "gzip"}
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=httpx.ByteStream(body), headers=label)
+
+    assert an_http(httpx.MockTransport(answer)).read("/x") == body
+
+
+def test_a_compressed_body_is_unpacked() -> None:
+    def answer(_request: httpx.Request) -> httpx.Response:
+        packed = httpx.ByteStream(gzip.compress(OK.content))
+        return httpx.Response(200, stream=packed, headers={"Content-Encoding": "gzip"})
+
+    assert an_http(httpx.MockTransport(answer)).read("/x") == OK.content
+
+
+def test_a_question_by_post_is_tried_again_and_a_command_is_not() -> None:
+    wire = Wire(httpx.Response(502), OK)
+    assert wire.http.ask("/x", b"{}") == OK.content
+    assert len(wire.asked_at) == 2
+    with pytest.raises(CutOff):
+        Wire(httpx.ReadTimeout("slow")).http.once("POST", "/x", content=b"{}")
+    with pytest.raises(NotSent):
+        Wire(httpx.ConnectError("refused")).http.once("POST", "/x", content=b"{}")
