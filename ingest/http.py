@@ -35,6 +35,8 @@ _ANY = msgspec.json.Decoder()
 _TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 _GZIP = b"\x1f\x8b"
 
+Query = Mapping[str, str | int | list[str]]  #: what is asked for; a list names its field more than once
+
 
 class Unavailable(SourceUnavailable):
     """The remote cannot answer now; `error_class` says in which way."""
@@ -225,14 +227,14 @@ class Http:
         """Give back the connections."""
         self._client.close()
 
-    def read(self, path: str, params: Mapping[str, str | int] | None = None) -> bytes | None:
+    def read(self, path: str, params: Query | None = None) -> bytes | None:
         """Read one JSON document, trying again while the remote is unavailable; None where there is none (404).
 
         Raises:
             Unavailable: it did not answer properly within the attempts, or asks to wait longer than is sensible.
             Rejected: it refuses; trying again changes nothing.
         """
-        return self._retrying()(self._read_once, path, lambda: self._exchange("GET", path, params=dict(params or {})))
+        return self._retrying()(self._read_once, path, lambda: self._exchange("GET", path, params=params or {}))
 
     def ask(self, path: str, body: bytes) -> bytes | None:
         """Read by a POST that changes nothing, trying again as `read` does.
@@ -355,7 +357,7 @@ class Http:
         method: str,
         path: str,
         *,
-        params: dict[str, str | int] | None = None,
+        params: Query | None = None,
         json: Mapping[str, object] | None = None,
         content: bytes | None = None,
         headers: dict[str, str] | None = None,
@@ -367,7 +369,8 @@ class Http:
             sent.setdefault("Authorization", self.authorization)
         if content is not None:
             sent.setdefault("Content-Type", "application/json")
-        with self._client.stream(method, path, params=params, json=json, content=content, headers=sent) as response:
+        query = None if params is None else dict(params)
+        with self._client.stream(method, path, params=query, json=json, content=content, headers=sent) as response:
             for part in response.iter_bytes():
                 body += part
                 if len(body) > LARGEST_ANSWER:
