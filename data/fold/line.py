@@ -49,6 +49,7 @@ class Line:
     ship_by: datetime | None = None
     promise: str | None = None
     cancelled: int = 0
+    cancel_cause: str | None = None
     excused: int = 0  #: cancelled units that leave the denominators of service rates
     shipped: int = 0
     first_shipment: int = 0

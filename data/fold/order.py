@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from data.clock import EPOCH
 from data.events import (
@@ -31,6 +31,10 @@ STAGES = ("placed", "backordered", "released", "picking", "picked", "packed")
 #: Work in one of these is no longer to be done.
 ENDED = ("shipped", "cancelled")
 
+#: What one location hands over within this time of its first parcel of an order left together: one shipping day,
+#: without asking where its midnight is.
+RUN = timedelta(hours=12)
+
 #: A return has arrived when the channel says so, or when a warehouse found something in it.
 ARRIVED = ("received", "closed")
 
@@ -57,7 +61,7 @@ def fold_order(order: str, stated: Sequence[Stated], reference: Reference) -> Ro
         (order, p.payment, p.kind, p.fee_kind, p.amount_minor, p.currency, p.at, channel) for p in payments
     ]
     _work(lines, works)
-    _ship(lines, parcels, by_file)
+    _ship(lines, parcels, works, by_file)
     _tell(lines, fulfilments)
     rows["shipment_line"] = _shipment_lines(order, channel, lines, parcels, fulfilments)
     rows["return_line"] = _return_lines(order, channel, lines, returns, inspections)
@@ -146,25 +150,70 @@ def _open_work(order: str, held: Sequence[Stated]) -> list[Row]:
     ]
 
 
-def _ship(lines: Mapping[str, Line], parcels: Sequence[ParcelStated], by_file: Sequence[OrderLineStated]) -> None:
+def _ship(
+    lines: Mapping[str, Line],
+    parcels: Sequence[ParcelStated],
+    works: Sequence[WorkStated],
+    by_file: Sequence[OrderLineStated],
+) -> None:
     """Let units leave: by parcel, or on the day that a file names where no parcel is known of the line."""
     in_parcels = {u.line for p in parcels for u in p.lines}
-    told = [e for e in by_file if e.shipped_at and e.line.line in lines and e.line.line not in in_parcels]
-    first = min([p.handed_over_at for p in parcels] + [e.shipped_at for e in told if e.shipped_at], default=None)
+    told = [
+        (at, e.line.line)
+        for e in by_file
+        if (at := e.shipped_at) and e.line.line in lines and e.line.line not in in_parcels
+    ]
+    leaving = sorted([(p.handed_over_at, p.location) for p in parcels] + [(at, "") for at, _ in told])
+    first = _first_shipment(leaving, works, lines)
     for parcel in parcels:
         for units, freight in zip(parcel.lines, freight_shares(parcel, lines), strict=True):
             if (line := lines.get(units.line)) is not None:
                 line.location = line.location or parcel.location
-                _send(line, Sent(parcel.handed_over_at, units.units, freight), first)
-    for e in told:
-        if e.shipped_at and (due := lines[e.line.line].due):
-            _send(lines[e.line.line], Sent(e.shipped_at, due), first)
+                sent = Sent(parcel.handed_over_at, units.units, freight)
+                _send(line, sent, with_first=(parcel.handed_over_at, parcel.location) in first)
+    for at, name in told:
+        if due := lines[name].due:
+            _send(lines[name], Sent(at, due), with_first=(at, "") in first)
 
 
-def _send(line: Line, sent: Sent, first: datetime | None) -> None:
+def _first_shipment(
+    leaving: Sequence[tuple[datetime, str]], works: Sequence[WorkStated], lines: Mapping[str, Line]
+) -> set[tuple[datetime, str]]:
+    """Tell which departures (when, where from) are the order's first shipment; `leaving` is in the order of time.
+
+    It is what every location that was asked at first sends in its first run. A location was asked at first if its work
+    was released before anything had left; where its work is not known, if its first parcel left by the promise.
+    Whatever a location is asked for later stands in for what another, or itself, could not fill.
+    """
+    first: set[tuple[datetime, str]] = set()
+    runs: dict[str, datetime] = {}
+    for at, location in leaving:
+        began = runs.setdefault(location, at)
+        if at - began < RUN and (
+            began == leaving[0][0] or _asked_at_first(location, began, leaving[0][0], works, lines)
+        ):
+            first.add((at, location))
+    return first
+
+
+def _asked_at_first(
+    location: str, began: datetime, start: datetime, works: Sequence[WorkStated], lines: Mapping[str, Line]
+) -> bool:
+    """Tell whether a location that began to ship after the first one did was asked at the same time as that one."""
+    kept = [w.released_at for w in works if w.location == location and w.status != "cancelled"]
+    released = [at for at in kept if at is not None]
+    if released:
+        return min(released) <= start
+    if began - start < RUN:
+        return True
+    promised = [line.ship_by for line in lines.values() if line.ship_by is not None]
+    return bool(location) and bool(promised) and began <= max(promised)
+
+
+def _send(line: Line, sent: Sent, *, with_first: bool) -> None:
     line.sent.append(sent)
     line.shipped += sent.units
-    if sent.at == first:
+    if with_first:
         line.first_shipment += sent.units
     if line.ship_by is not None and sent.at <= line.ship_by:
         line.on_time += sent.units
@@ -225,16 +274,30 @@ def _return_lines(
 def _cancel(head: Head, lines: Mapping[str, Line], works: Sequence[WorkStated]) -> None:
     """Cancel what is left of a cancelled order, and tell which units leave the denominators of service rates.
 
-    That is what the customer (or a check of payment or fraud) cancelled before the promise, before the warehouse was
-    asked to ship it and before it was on backorder; what could not be supplied stays and counts as failed.
+    A part that the channel cancelled without naming a cause was for want of supply if the warehouse was short of it.
+    What leaves is what the customer (or a check of payment or fraud) cancelled before the promise, before the warehouse
+    was asked to ship it and before it was on backorder; what could not be supplied stays and counts as failed.
     """
     for line_id, line in lines.items():
         if head.cancelled_at is not None:
             line.cancelled = max(line.cancelled, line.stated.units - line.shipped, 0)
+        line.cancel_cause = head.cancel_cause or ("supply" if _was_short(line_id, works) else None)
         if line.cancelled and head.cancelled_at and head.cancel_cause not in (None, "supply"):
             in_time = line.ship_by is None or head.cancelled_at < line.ship_by
             if in_time and not _work_began(line_id, works, head.cancelled_at):
                 line.excused = line.cancelled
+
+
+def _was_short(line_id: str, works: Sequence[WorkStated]) -> bool:
+    """Tell whether a warehouse let go of work on the line without ever having released it: it waited for stock.
+
+    Asked only where the channel names no cause, and answered only where release times are told at all.
+    """
+    told = any(work.released_at is not None for work in works)
+    return told and any(
+        work.status == "cancelled" and work.released_at is None and any(u.line == line_id for u in work.lines)
+        for work in works
+    )
 
 
 def _work_began(line_id: str, works: Sequence[WorkStated], before: datetime) -> bool:
@@ -255,7 +318,7 @@ def _order_line(head: Head, line_id: str, line: Line) -> Row:
         head.order, line_id, stated.sku, stated.kind, stated.title, head.channel, head.country, head.customer,
         head.connection, head.simulated, head.placed_at, head.currency, to_minor(stated.unit_price, head.currency),
         line.net_minor, stated.units, line.cancelled, head.cancelled_at if line.cancelled else None,
-        head.cancel_cause if line.cancelled else None, line.first_shipment, line.shipped, line.on_time, line.told,
+        line.cancel_cause if line.cancelled else None, line.first_shipment, line.shipped, line.on_time, line.told,
         line.returned, opened, line.first_shipped_at, line.last_shipped_at, line.ship_by, line.promise, line.location,
         stage, since, head.hold, head.paid, line.excused,
     )  # fmt: skip

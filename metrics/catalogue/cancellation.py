@@ -1,8 +1,9 @@
 """Cancellation rate: the share of ordered units that were cancelled, in all and by cause.
 
 By the time of the order, so a late cancellation changes the period in which the order came in. Causes are customer,
-supply, fraud and payment, as the channel states them; a cancellation without one is of unknown cause, never spread over
-the others. Services are not in question.
+supply, fraud and payment, as the channel states them; where it states none, supply if the warehouse let go of work
+that it never had the stock for. A cancellation without either is of unknown cause, never spread over the others.
+Services are not in question.
 
 Example: 200 units ordered, 6 cancelled by customers and 2 for want of stock: 4 %, 3 % and 1 %.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -78,6 +78,59 @@ def test_a_partial_shipment_leaves_the_rest_open() -> None:
         1,
     )
     assert (line["first_shipped_at"], line["last_shipped_at"]) == (NOON + HOUR, NOON + DAY)
+
+
+def first_pass(*events: Event) -> tuple[int, ...]:
+    """Fold an order of 5 of A and 3 of B, promised for two days later; units of each in the first shipment."""
+    order = an_order(ORDER, a_line("1", "A", 5), a_line("2", "B", 3), ship_by=NOON + 2 * DAY)
+    return tuple(line["first_shipment_units"] for line in lines(fold(order, *events)).values())
+
+
+NORTH_SENDS_A = a_parcel("P1", ORDER, ("1", "A", 5), handed_over_at=NOON + 6 * HOUR)
+NORTH_IS_ASKED = a_work("W1", ORDER, ("1", "A", 5), status="shipped")
+
+
+def south_sends_b(after: timedelta, units: int = 3) -> Event:
+    return a_parcel(f"P-{after}", ORDER, ("2", "B", units), location="SOUTH", handed_over_at=NOON + after)
+
+
+def test_what_two_warehouses_were_asked_at_once_is_one_first_shipment_though_one_takes_a_day_longer() -> None:
+    asked = a_work("W2", ORDER, ("2", "B", 3), location="SOUTH", status="shipped")
+    assert first_pass(NORTH_IS_ASKED, asked, NORTH_SENDS_A, south_sends_b(DAY + 6 * HOUR)) == (5, 3)
+    assert first_pass(NORTH_IS_ASKED, asked, NORTH_SENDS_A, south_sends_b(5 * DAY)) == (5, 3), "whatever the date"
+
+
+def test_a_warehouse_that_is_asked_only_after_another_fell_short_is_a_second_pass() -> None:
+    later = a_work("W2", ORDER, ("2", "B", 3), location="SOUTH", status="shipped", released_at=NOON + DAY)
+    assert first_pass(NORTH_IS_ASKED, later, NORTH_SENDS_A, south_sends_b(DAY + 6 * HOUR)) == (5, 0)
+
+
+def test_work_that_was_cancelled_for_a_shortage_does_not_vouch_for_what_replaces_it() -> None:
+    nothing_picked = a_work("W2", ORDER, ("2", "B", 3), location="SOUTH", status="cancelled")
+    again = a_work("W2-B", ORDER, ("2", "B", 3), location="SOUTH", status="shipped", released_at=NOON + DAY)
+    assert first_pass(NORTH_IS_ASKED, nothing_picked, again, NORTH_SENDS_A, south_sends_b(DAY + 6 * HOUR)) == (5, 0)
+
+
+def test_of_a_split_line_each_warehouses_first_run_counts_and_its_backorder_does_not() -> None:
+    # B: 1 of 3 leaves SOUTH on its first run, an hour of it later still the same run; 1 on backorder the day after.
+    asked = a_work("W2", ORDER, ("2", "B", 2), location="SOUTH", status="shipped")
+    backorder = a_work("W2-B", ORDER, ("2", "B", 1), location="SOUTH", status="shipped", released_at=NOON + DAY)
+    left = [south_sends_b(6 * HOUR, 1), south_sends_b(7 * HOUR, 1), south_sends_b(DAY + 6 * HOUR, 1)]
+    assert first_pass(NORTH_IS_ASKED, asked, backorder, NORTH_SENDS_A, *left) == (5, 2)
+
+
+def test_where_the_work_is_not_known_another_location_counts_if_it_kept_the_promise() -> None:
+    assert first_pass(NORTH_SENDS_A, south_sends_b(2 * DAY)) == (5, 3)
+    assert first_pass(NORTH_SENDS_A, south_sends_b(2 * DAY + HOUR)) == (5, 0)
+
+
+def test_a_part_cancelled_without_a_cause_was_for_want_of_supply_where_the_warehouse_was_short() -> None:
+    order = an_order(ORDER, a_line("1", "A", 5, cancelled_units=2), a_line("2", "B", 3, cancelled_units=3))
+    waited = a_work("W1-B", ORDER, ("1", "A", 2), status="cancelled", released_at=None)
+    found = lines(fold(order, a_work("W1", ORDER, ("1", "A", 3)), waited))
+    assert [(line["cancelled_units"], line["cancel_cause"]) for line in found.values()] == [(2, "supply"), (3, None)]
+    untold = lines(fold(order, waited))["1"]
+    assert untold["cancel_cause"] is None, "a warehouse that never tells release times tells nothing of shortage either"
 
 
 def test_a_shipment_in_the_very_moment_of_the_promise_is_on_time() -> None:
