@@ -63,10 +63,26 @@ class Run:
         """Count what is proved."""
         return sum(item.status == "verified" for item in self.items)
 
+    def counts(self, wave: int) -> tuple[int, int]:
+        """Count a wave's actions: how many are proved, of how many."""
+        inside = [item.status for item in self.items if item.wave == wave]
+        return inside.count("verified"), len(inside)
+
     @property
     def left(self) -> list[int]:
         """Name the actions that can still be done: what a resumed run takes up."""
         return [item.action for item in self.items if item.status == "held" or item.status not in DONE]
+
+
+def wave_of(kinds: Sequence[str]) -> list[int]:
+    """Give the wave of each action by its type: of each type one, then ten, then the rest."""
+    seen: Counter[str] = Counter()
+    given = []
+    for kind in kinds:
+        nth = seen[kind]
+        given.append(1 if nth < WAVES[0] else 2 if nth < sum(WAVES) else 3)
+        seen[kind] += 1
+    return given
 
 
 def start(desk: Desk, action_ids: Sequence[int], *, by: Person) -> tuple[int | None, list[Step]]:
@@ -236,20 +252,14 @@ def _insert(conn: sa.Connection, action_ids: Sequence[int], by: Person, now: int
         sa.insert(t.bulk_run).values(by=by.name, entry=by.entry, status="running", wave=0, started_at=now)
     )
     run = int(made.inserted_primary_key[0])  # type: ignore[index]
-    seen: Counter[str] = Counter()
-    items = []
-    for position, action_id in enumerate(action_ids):
-        kind = load(conn, action_id)["type"]
-        items.append({"run_id": run, "action_id": action_id, "position": position, "wave": _wave(seen[kind])})
-        seen[kind] += 1
+    kinds = [load(conn, action_id)["type"] for action_id in action_ids]
+    items = [
+        {"run_id": run, "action_id": action_id, "position": position, "wave": wave}
+        for position, (action_id, wave) in enumerate(zip(action_ids, wave_of(kinds), strict=True))
+    ]
     conn.execute(sa.insert(t.bulk_item), items)
     audit.note(conn, now, by.name, by.entry, "bulk_started", f"bulk/{run}", {"actions": list(action_ids)})
     return run
-
-
-def _wave(nth: int) -> int:
-    """Tell in which wave the n-th action of its type goes, from 0."""
-    return 1 if nth < WAVES[0] else 2 if nth < sum(WAVES) else 3
 
 
 def _open(conn: sa.Connection, run: Mapping[str, Any], coming: Sequence[Item], by: Person, now: int) -> None:

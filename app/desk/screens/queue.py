@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.desk.components import bulk
 from app.desk.components.badges import badge, outcome
 from app.desk.components.cases import answer_text, facing, history, money_line, plan_card, receipt, way
 from app.desk.components.filters import choose
@@ -35,6 +36,7 @@ def show(visit: Visit) -> None:
         frozen = _frozen(visit, kind)
         named = _named(visit)
         if not frozen.rows and named is None:
+            bulk.panel(visit)
             _nothing(visit, frozen)
             return
         left, right = st.columns([11, 9], gap="small")
@@ -47,6 +49,7 @@ def show(visit: Visit) -> None:
             _open(opened.id)
             _bar(visit, frozen.rows, marked or [opened])
         with right:
+            bulk.panel(visit)
             _detail(visit, opened)
 
 
@@ -246,6 +249,10 @@ def _plan(visit: Visit, drawn: Drawn, seen: Seen) -> None:
         st.session_state["queue-said"] = [(False, _OVERTAKEN)]
         return
     planned = acting.plan(visit.store, visit.now, seen)
+    made = [p.action for _, p in planned if not isinstance(p, str) and p.action is not None]
+    if len(seen) > 1 and made:
+        bulk.lay_out(made)
+        planned = [(case, p) for case, p in planned if isinstance(p, str) or p.action is None]
     _say([(not isinstance(p, str), f"case {case}: {p if isinstance(p, str) else p.words}") for case, p in planned])
 
 
@@ -331,7 +338,7 @@ def _may_be_approved(visit: Visit, kind: str) -> bool:
     return False
 
 
-_NO_FIX = "This kind has no action of its own yet: take it, fix it in the source, and it closes itself with proof."
+_NO_FIX = "This case has no action of its own: take it, fix it in the source, and it closes itself with proof."
 
 
 def _approve(visit: Visit, action: Mapping[str, Any]) -> None:
