@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -177,5 +177,16 @@ def _step(value: float | str, unit: str, currency: str) -> str:
         return words.money(round(value), currency)
     if unit == "probability":
         return words.percent(value)
-    text = f"{value:,.2f}".rstrip("0").rstrip(".")
+    text = f"{value:,.{2 if abs(value) >= 1 else 4}f}".rstrip("0").rstrip(".")
     return f"{text} {unit}"
+
+
+def left_out(row: Mapping[str, Any]) -> str:
+    """Say which extraordinary orders the rate counts in part only; empty where there are none."""
+    number, units = row["outlier_orders"], row["outlier_order_units"]
+    if not number:
+        return ""
+    which = f"1 order of {units:,} units" if number == 1 else f"{number} orders, the largest of {units:,} units,"
+    verb = "is" if number == 1 else "are"
+    rest = f"{row['outlier_units_left_out']:,} units are left out of the rate"
+    return f"{which} {verb} extraordinary for this item: {rest}. Open it to see whether it will come again."

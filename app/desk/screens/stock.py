@@ -17,7 +17,7 @@ from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, colours, kept, locations
 from app.desk.shell import empty, link, page
 from app.services import words
-from app.services.stock import ONLY, Item, Shelf, item, shelf
+from app.services.stock import ONLY, Item, Shelf, item, left_out, shelf
 
 MOST = 1_000  #: rows on the screen; the export has all
 
@@ -162,7 +162,11 @@ def _detail(visit: Visit, sku: str, location: str) -> None:
             if found.steps
             else f'<p class="fw-note">{esc(found.row["reason"] or "No demand.")}</p>'
         )
+        if told := left_out(found.row):
+            put(f'<p class="fw-note">{esc(told)}</p>')
         with st.container(horizontal=True, gap="small"):
+            if order := found.row["outlier_order"]:
+                link("orders", f"The order of {found.row['outlier_order_units']:,}", id=order)
             link("queue", "Open its cases", kind="X37")
             link("orders", "All that was said of it", id=f"{sku}@{location}")
 
