@@ -19,12 +19,11 @@ from urllib.parse import quote
 import msgspec
 
 from data.clock import Clock, from_micros, to_micros
-from data.errors import RecordInvalid
-from data.events import Event
 from data.log.append import Received
 from data.log.cards import mask_cards
 from ingest.adapter import Page, RawItem, Stream, WriteRequest, WriteResult
 from ingest.http import Http, Rejected, Unavailable
+from ingest.parsing import parsed
 from ingest.shapes import Item, Parser
 
 OVERLAP = timedelta(seconds=10)
@@ -119,19 +118,7 @@ class RestAdapter:
 
     def parse(self, stream: str, item: RawItem) -> Received:
         """Translate one item into events; a bad one comes back with its error."""
-        try:
-            events = self.parsers[stream](item.raw)
-        except RecordInvalid as invalid:
-            return _received(item, error=invalid)
-        except msgspec.ValidationError as error:
-            return _received(item, error=RecordInvalid(str(error), error_class="shape"))
-        except (msgspec.MsgspecError, UnicodeError) as error:
-            return _received(item, error=RecordInvalid(str(error), error_class="json"))
-        except RecursionError as error:
-            return _received(item, error=RecordInvalid(str(error), error_class="deep"))
-        except (ArithmeticError, ValueError) as error:
-            return _received(item, error=RecordInvalid(str(error), error_class="value"))
-        return _received(item, events)
+        return parsed(self.parsers[stream], item)
 
     def send(self, request: WriteRequest, *, key: str) -> WriteResult:
         """Send a write once, under an idempotency key."""
@@ -193,13 +180,6 @@ def raw_item(body: bytes, observed: int, *, place: str | None = None) -> RawItem
     if not head.id.isprintable():
         return RawItem(f"?{blake2b(raw, digest_size=8).hexdigest()}", raw, 0, observed, None, place)
     return RawItem(head.id, raw, head.version, observed, changed, place)
-
-
-def _received(item: RawItem, events: tuple[Event, ...] = (), error: RecordInvalid | None = None) -> Received:
-    return Received(
-        key=item.key, raw=item.raw, version=item.version, observed_at=item.observed_at,
-        changed_at=item.changed_at, events=events, error=error, place=item.place,
-    )  # fmt: skip
 
 
 def _stand(cursor: str | None) -> Position:
