@@ -9,19 +9,31 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 import sqlalchemy as sa
 
 from data.clock import Clock
 from data.errors import RequestError, SourceRejected
 from data.events import Event, decode
 from data.log import tables as t
+from data.publish import publish
 from data.store import Store
 from ingest.adapter import Adapter, WriteRequest, WriteResult
+from ingest.identity import MapCode, map_code
 from ingest.sync import pull, read_back
+
+#: The connection under which our own books are written to: mappings of codes.
+OWN = "fillwell"
+
+Readers = Callable[[], Mapping[str, Adapter]]  #: what reads stored records again, by what is mapped now
 
 
 class Target(Protocol):
     """One remote system."""
+
+    @property
+    def system(self) -> str:
+        """Name the kind of system: it decides which verbs there are."""
 
     def send(self, request: WriteRequest, *, key: str) -> WriteResult:
         """Send a write once, under an idempotency key."""
@@ -52,6 +64,11 @@ class AdapterTarget:
     adapter: Adapter
     clock: Clock
 
+    @property
+    def system(self) -> str:
+        """Name the kind of system."""
+        return self.adapter.system
+
     def send(self, request: WriteRequest, *, key: str) -> WriteResult:
         """Send a write once, under an idempotency key."""
         return self.adapter.send(request, key=key)
@@ -79,9 +96,41 @@ class AdapterTarget:
         return pull(self.store, self.adapter, stream, clock=self.clock).received
 
 
-def targets_of(store: Store, adapters: Iterable[Adapter], clock: Clock) -> Targets:
-    """Make every connected system writable, by the name of its connection."""
-    return {adapter.connection: AdapterTarget(store, adapter, clock) for adapter in adapters}
+@dataclass(frozen=True)
+class OwnTarget:
+    """Our own books: what is written here is a mapping, and what waited for it is read again at once."""
+
+    store: Store
+    clock: Clock
+    readers: Readers
+
+    @property
+    def system(self) -> str:
+        """Name ourselves."""
+        return OWN
+
+    def send(self, request: WriteRequest, *, key: str) -> WriteResult:
+        """Map a code or take its mapping back; the same twice changes nothing."""
+        body = msgspec.convert(request.body, MapCode)
+        said = map_code(self.store, self.readers, body, by=body.by or key, now=self.clock())
+        publish(self.store, now=self.clock())
+        return WriteResult(outcome="applied", request=request, response=said.words, remote_id=None)
+
+    def read_back(self, stream: str, key: str) -> Event | None:
+        """Give nothing: what was mapped shows in the facts."""
+        del stream, key
+        return None
+
+    def refresh(self, stream: str) -> int:
+        """Do nothing: there is no remote."""
+        del stream
+        return 0
+
+
+def targets_of(store: Store, adapters: Iterable[Adapter], clock: Clock, readers: Readers | None = None) -> Targets:
+    """Make every connected system writable, by the name of its connection, and our own books beside them."""
+    found: dict[str, Target] = {a.connection: AdapterTarget(store, a, clock) for a in adapters}
+    return found if readers is None else {**found, OWN: OwnTarget(store, clock, readers)}
 
 
 def target_of(targets: Targets, connection: str) -> Target:

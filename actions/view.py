@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -42,6 +42,22 @@ class Schedule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Account:
+    """What is configured of one connection, as far as findings and commands depend on it."""
+
+    connection: str
+    system: str
+    orders_from: str  #: whose order ids it refers to
+    stock_from: str  #: who owns the stock that it shows
+    items_from: str  #: whose item codes are the catalogue
+
+    @property
+    def owns_stock(self) -> bool:
+        """Tell whether its own word for stock is the merchant's."""
+        return self.stock_from == self.connection
+
+
+@dataclass(frozen=True, kw_only=True)
 class View:
     """Everything that findings may depend on; a detector is a pure function of it."""
 
@@ -50,6 +66,7 @@ class View:
     projection: pl.DataFrame | None = None
     statuses: Sequence[StreamStatus] = ()
     schedules: Sequence[Schedule] = ()
+    accounts: Mapping[str, Account] = field(default_factory=dict)  #: by connection
     _memo: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)
 
     def has(self, need: str) -> bool:

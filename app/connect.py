@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from actions.targets import Targets, targets_of
+from actions.view import Account
 from app.demo import shop
 from app.progress import read_json, replace_json
 from data.clock import Clock
 from data.errors import ConfigError
+from data.log.identity import Change, changes_since, identity_of, last_change
 from data.store import Store
 from ingest.adapter import Adapter
 from ingest.connections import Connection, open_adapter, open_reader, read_connections, webhook_secrets
@@ -18,44 +21,90 @@ from ingest.connections import Connection, open_adapter, open_reader, read_conne
 _SANDBOX = "sandbox.json"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Connected:
-    """The connections of a workspace, opened."""
+    """The connections of a workspace, opened; where a mapping changes, their adapters are opened anew."""
 
     connections: tuple[Connection, ...]
-    adapters: Mapping[str, Adapter]
+    adapters: dict[str, Adapter]
     secrets: Mapping[str, tuple[str, ...]]  #: webhook secrets by connection
     sandbox: str | None  #: address of the demo's sandbox
+    mapped: int = 0  #: the newest change of a mapping that the adapters know
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)  #: where secrets are looked up
+
+    @property
+    def accounts(self) -> dict[str, Account]:
+        """Say what detectors and commands must know of each connection."""
+        return accounts_of(self.connections)
 
     def targets(self, store: Store, clock: Clock) -> Targets:
-        """Give every connection as actions see it."""
-        return targets_of(store, self.adapters.values(), clock)
+        """Give every connection as actions see it, and our own books."""
+        return targets_of(store, self.adapters.values(), clock, readers=partial(readers, store))
+
+    def follow(self, store: Store) -> list[Change]:
+        """Open those adapters anew whose connection's mappings changed, and give the changes."""
+        with store.log.read() as conn:
+            changes = changes_since(conn, self.mapped)
+            for name in {change.connection for change in changes}:
+                account = next((c for c in self.connections if c.name == name), None)
+                if account is not None:
+                    self.adapters[name].close()
+                    self.adapters[name] = open_adapter(account, self.env, identity=identity_of(conn, name))
+        self.mapped = changes[-1].number if changes else self.mapped
+        return changes
 
 
-def connect(folder: Path, env: Mapping[str, str]) -> Connected:
-    """Open the connections of a workspace's folder: those of its file, or the demo's four.
+def connect(store: Store, env: Mapping[str, str]) -> Connected:
+    """Open the connections of a workspace, with what people mapped of their codes: those of its file, or the demo's.
 
     Raises:
         ConfigError: a connection or a secret is not what it must be.
     """
-    sandbox = sandbox_of(folder)
-    found = _connections(folder, sandbox)
+    sandbox = sandbox_of(store.facts.parent)
+    found = _connections(store.facts.parent, sandbox)
     known = env if sandbox is None else {**env, **shop.secrets()}
+    with store.log.read() as conn:
+        mapped = last_change(conn)
+        adapters = {c.name: open_adapter(c, known, identity=identity_of(conn, c.name)) for c in found}
     return Connected(
         connections=found,
-        adapters={c.name: open_adapter(c, known) for c in found},
+        adapters=adapters,
         secrets={c.name: webhook_secrets(c, known) for c in found},
         sandbox=sandbox,
+        mapped=mapped,
+        env=known,
     )
 
 
-def readers(folder: Path) -> Mapping[str, Adapter]:
+def readers(store: Store) -> Mapping[str, Adapter]:
     """Give what reads the stored records of each connection again: no secret is needed, no system is reached.
 
     Raises:
         ConfigError: a connection is not what it must be.
     """
-    return {c.name: open_reader(c) for c in _connections(folder, sandbox_of(folder))}
+    with store.log.read() as conn:
+        return {c.name: open_reader(c, identity=identity_of(conn, c.name)) for c in connections_of(store)}
+
+
+def connections_of(store: Store) -> tuple[Connection, ...]:
+    """Give the connections of a workspace as they are configured.
+
+    Raises:
+        ConfigError: a connection is not what it must be.
+    """
+    folder = store.facts.parent
+    return _connections(folder, sandbox_of(folder))
+
+
+def accounts_of(connections: Iterable[Connection]) -> dict[str, Account]:
+    """Say of each connection what detectors and commands must know of it."""
+    return {
+        c.name: Account(
+            connection=c.name, system=c.system, orders_from=c.orders_from or c.name,
+            stock_from=c.stock_from or c.name, items_from=c.items_from or c.name,
+        )
+        for c in connections
+    }  # fmt: skip
 
 
 def _connections(folder: Path, sandbox: str | None) -> tuple[Connection, ...]:

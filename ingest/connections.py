@@ -14,6 +14,8 @@ A person writes them into `<workspace>/connections.toml`:
     url = "https://wms.example"
     token = "env:WMS_TOKEN"
     orders_from = "storefront"                # whose order ids it refers to
+    stock_from = "warehouse"                  # who owns the stock, its work and its parcels; itself where missing
+    items_from = "erp"                        # whose item codes are the catalogue; its own where missing
 
 Secrets are read when they are used and never stored in a database, a log or an error.
 """
@@ -34,7 +36,7 @@ from ingest.carrier.client import open_carrier
 from ingest.erp.client import open_erp
 from ingest.http import Http, safe_url
 from ingest.rest import RestAdapter
-from ingest.shapes import Context
+from ingest.shapes import Context, Identity
 from ingest.storefront.client import open_storefront
 from ingest.warehouse.client import open_warehouse
 
@@ -44,6 +46,9 @@ OPENERS: Mapping[str, Callable[[Http, Context], RestAdapter]] = {
     "warehouse": open_warehouse,
     "carrier": open_carrier,
 }
+
+#: The systems of a sandbox merchant.
+SANDBOX = ("storefront", "erp", "warehouse", "carrier")
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +60,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: str = ""
     webhook_secrets: tuple[str, ...] = ()
     orders_from: str = ""  #: the connection whose order ids this one refers to; its own where empty
+    stock_from: str = ""  #: the connection that owns the stock, its work and its parcels; this one where empty
+    items_from: str = ""  #: the connection whose item codes are the catalogue; this one where empty
     currency: str = ""  #: of amounts that name none
     rate_per_second: float = 100.0
 
@@ -94,25 +101,29 @@ def secret(reference: str, env: Mapping[str, str]) -> str:
 
 
 def open_adapter(
-    connection: Connection, env: Mapping[str, str], *, transport: httpx.BaseTransport | None = None
+    connection: Connection,
+    env: Mapping[str, str],
+    *,
+    identity: Identity | None = None,
+    transport: httpx.BaseTransport | None = None,
 ) -> Adapter:
-    """Make the adapter of a connection.
+    """Make the adapter of a connection; `identity` is what people mapped of its codes to ours.
 
     Raises:
         ConfigError: its system is unknown, its address unsafe or its token missing.
     """
     _require_known(connection)
-    return _adapter(connection, secret(connection.token, env), transport)
+    return _adapter(connection, secret(connection.token, env), identity or {}, transport)
 
 
-def open_reader(connection: Connection) -> Adapter:
+def open_reader(connection: Connection, *, identity: Identity | None = None) -> Adapter:
     """Make an adapter that reads stored records again; it holds no token and reaches no system.
 
     Raises:
         ConfigError: its system is unknown or its address unsafe.
     """
     _require_known(connection)
-    return _adapter(connection, "", _Nowhere())
+    return _adapter(connection, "", identity or {}, _Nowhere())
 
 
 class _Nowhere(httpx.BaseTransport):
@@ -130,12 +141,14 @@ def _require_known(connection: Connection) -> None:
         )
 
 
-def _adapter(connection: Connection, token: str, transport: httpx.BaseTransport | None) -> Adapter:
+def _adapter(connection: Connection, token: str, identity: Identity, transport: httpx.BaseTransport | None) -> Adapter:
     http = Http(connection.name, connection.url, token, rate=connection.rate_per_second, transport=transport)
     context = Context(
         connection=connection.name,
         authority=connection.orders_from or connection.name,
         currency=connection.currency,
+        stock_from=connection.stock_from,
+        identity=identity,
     )
     return OPENERS[connection.system](http, context)
 
@@ -173,7 +186,7 @@ def sandbox_connections(url: str, webhook_secret: str = "") -> tuple[Connection,
             webhook_secrets=(webhook_secret,) if webhook_secret else (), orders_from="storefront", currency="GBP",
             rate_per_second=150.0,
         )
-        for system in OPENERS
+        for system in SANDBOX
     )  # fmt: skip
 
 
@@ -184,7 +197,7 @@ def sandbox_token_name(system: str) -> str:
 
 def sandbox_env() -> dict[str, str]:
     """Give the sandbox's published tokens, under the names by which its connections refer to them."""
-    return {sandbox_token_name(system): f"{system}-token" for system in OPENERS}
+    return {sandbox_token_name(system): f"{system}-token" for system in SANDBOX}
 
 
 def _signs(value: str) -> bool:

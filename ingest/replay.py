@@ -7,9 +7,19 @@ from collections.abc import Mapping
 from data.errors import RequestError
 from data.log.append import Received
 from data.log.records import Parse, Stored
-from ingest.adapter import Adapter
+from ingest.adapter import Adapter, RawItem
 from ingest.personal import received
-from ingest.rest import raw_item
+from ingest.rest import RestAdapter, raw_item
+
+
+def adapter_item(adapter: Adapter, record: Stored) -> RawItem:
+    """Give a stored record as its adapter read it.
+
+    Where the record itself tells its key and version, a correction may have changed them; elsewhere they stay.
+    """
+    if isinstance(adapter, RestAdapter):
+        return raw_item(record.body, record.observed_at, place=record.place)
+    return RawItem(record.key, record.body, record.version, record.observed_at, place=record.place)
 
 
 def parse_stored(adapters: Mapping[str, Adapter], *, secret: bytes) -> Parse:
@@ -27,7 +37,7 @@ def parse_stored(adapters: Mapping[str, Adapter], *, secret: bytes) -> Parse:
                 f"record {record.id} came from {record.connection}/{record.stream}, which is not connected; "
                 "connect it again to parse it"
             )
-        item = raw_item(record.body, record.observed_at, place=record.place)
+        item = adapter_item(adapter, record)
         return received(adapter, record.stream, item, secret=secret)
 
     return parse

@@ -28,6 +28,7 @@ Amount = Annotated[str, Meta(min_length=1, max_length=40)]  #: a decimal as text
 
 T = TypeVar("T")
 Parser = Callable[[bytes], tuple[Event, ...]]
+Identity = Mapping[tuple[str, str], str]  #: (kind, their id or code) -> ours
 
 
 class Item(msgspec.Struct, kw_only=True, frozen=True):
@@ -53,7 +54,7 @@ class Context:
     authority: str  #: the connection whose order ids this system refers to
     currency: str = ""  #: of amounts that name none
     stock_from: str = ""  #: the connection that owns the stock, its work and its parcels; this one where empty
-    identity: Mapping[tuple[str, str], str] = field(default_factory=dict)  #: (kind, their id or code) -> ours
+    identity: Identity = field(default_factory=dict)
 
     @property
     def owns_stock(self) -> bool:

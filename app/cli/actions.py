@@ -271,7 +271,7 @@ def _connected(desk: Desk) -> Targets:
     """Connect to the workspace's systems."""
     from app.connect import connect
 
-    return connect(desk.store.facts.parent, os.environ).targets(desk.store, desk.clock)
+    return connect(desk.store, os.environ).targets(desk.store, desk.clock)
 
 
 def _remotes(desk: Desk) -> tuple[Targets, View]:

@@ -337,6 +337,52 @@ def reparse(
     )  # fmt: skip
 
 
+@commands.command("map")
+def map_code(
+    connection: Annotated[str, typer.Argument(help="Whose code it is.")],
+    kind: Annotated[str, typer.Argument(help="sku or location.")],
+    external: Annotated[str, typer.Argument(help="Their code.")],
+    ours: Annotated[str | None, typer.Argument(help="Ours; leave it out with --undo.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the mapping back.")] = False,
+    user: AS_USER = "",
+    workspace: WORKSPACE = "mine",
+    chosen: FORMAT = Format.table,
+) -> None:
+    """Say which of our codes another system's code means; what waited for it is read again at once."""
+    from app.services.mapping import set_mapping, unset_mapping
+    from app.services.people import someone
+    from data.errors import RequestError
+
+    store = open_workspace(workspace)
+    by = someone(store, user, entry="cli")
+    if undo == (ours is not None):
+        raise RequestError("give our code, or --undo to take a mapping back")
+    if ours is None:
+        done = unset_mapping(store, connection, kind, external, by=by)
+    else:
+        done = set_mapping(store, connection, kind, external, ours, by=by)
+    note(done.words)
+    emit(
+        [{"connection": connection, "kind": kind, "external": external, "ours": ours, "records": done.records,
+          "changed": done.changed}],
+        chosen,
+    )  # fmt: skip
+
+
+@commands.command()
+def mappings(connection: CONNECTION = None, workspace: WORKSPACE = "mine", chosen: FORMAT = Format.table) -> None:
+    """List which of our codes other systems' codes mean, who said so and when."""
+    from app.services.mapping import mappings as list_mappings
+
+    emit(
+        [
+            {"connection": m.connection, "kind": m.kind, "external": m.external, "ours": m.ours, "by": m.by, "at": m.at}
+            for m in list_mappings(open_workspace(workspace), connection)
+        ],
+        chosen,
+    )
+
+
 def _mapping(name: str) -> Mapping:
     """Read a mapping from a file, or one that comes with Fillwell by its name."""
     from importlib import resources

@@ -59,13 +59,13 @@ def _serve(settings: Settings, workspace: str, stopping: Callable[[], bool]) -> 
         _await_sandbox(sandbox, stopping, lambda: write_progress(folder, opening))
         set_the_stage(judge_at(sandbox), system_clock())
         follow(clock, sandbox, folder)
-    connected = connect(folder, os.environ)
+    connected = connect(store, os.environ)
     # The demo is judged at once: a first week in shadow and a daily budget are for a shop that is new to its desk.
     detection = {"shadow": None, "budget": None} if sandbox else {}
     desk = open_desk(store, clock=clock)
     if sandbox is not None:
         staff(desk)
-    engine = Engine(store, desk, connected.adapters, clock, folder, detection)
+    engine = Engine(store, desk, connected, clock, folder, detection)
     arrived = threading.Event()
     with listening(settings.engine_port, store, connected, clock, arrived=arrived.set):
         run(engine, arrived=arrived, stopping=stopping, each=_each(clock, sandbox, engine))

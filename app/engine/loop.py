@@ -106,6 +106,7 @@ def _beat(engine: Engine, pace: Pace) -> None:
 
 
 def _read_what_is_due(engine: Engine, pace: Pace) -> None:
+    work.follow_mappings(engine)
     for name, adapter in engine.adapters.items():
         for stream in adapter.streams.values():
             if pace.take(f"{name}/{stream.name}", stream.interval.total_seconds()):

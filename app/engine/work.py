@@ -15,8 +15,9 @@ import structlog
 from actions import audit, outbox, waves
 from actions.desk import Desk
 from actions.detect import DetectReport, detect
-from actions.targets import Targets, targets_of
+from actions.targets import Targets
 from actions.view import Schedule, View
+from app.connect import Connected
 from data.clock import Clock
 from data.errors import SourceRejected, SourceUnavailable
 from data.log.status import StreamStatus, statuses
@@ -24,6 +25,7 @@ from data.publish import Publication, facts_of, latest_publication, publish
 from data.store import Store
 from forecasting.keep import load_projection, save_projection
 from ingest.adapter import Adapter
+from ingest.identity import read_again
 from ingest.sync import Drift, StreamPull, pull_all, reconcile, sweep
 
 log = structlog.get_logger()
@@ -37,15 +39,20 @@ class Engine:
 
     store: Store
     desk: Desk
-    adapters: Mapping[str, Adapter]
+    connected: Connected
     clock: Clock
     folder: Path
     detection: Mapping[str, object] = field(default_factory=dict)  #: keyword arguments of `detect`
 
     @property
+    def adapters(self) -> Mapping[str, Adapter]:
+        """Give the adapters of all connections."""
+        return self.connected.adapters
+
+    @property
     def targets(self) -> Targets:
         """Give every connection as actions see it."""
-        return targets_of(self.store, self.adapters.values(), self.clock)
+        return self.connected.targets(self.store, self.clock)
 
     @property
     def schedules(self) -> list[Schedule]:
@@ -99,6 +106,20 @@ def _streams(engine: Engine) -> list[tuple[Adapter, str]]:
     return [(adapter, stream) for adapter in engine.adapters.values() for stream in adapter.streams]
 
 
+def follow_mappings(engine: Engine) -> int:
+    """Read by the mappings that hold now, and again what came in meanwhile under older ones; returns how many records.
+
+    Whoever maps a code replays its records at once; only what this process read since by the older map is left.
+    """
+    changes = engine.connected.follow(engine.store)
+    changed = 0
+    for name in dict.fromkeys(change.connection for change in changes):
+        if name in engine.adapters:
+            codes = {change.external for change in changes if change.connection == name}
+            changed += read_again(engine.store, engine.adapters[name], codes, now=engine.clock()).changed
+    return changed
+
+
 def publish_news(engine: Engine, progress: Progress | None = None) -> Publication | None:
     """Fold and publish what the log gained; None where nothing is new."""
     return publish(engine.store, now=engine.clock(), progress=progress)
@@ -130,6 +151,7 @@ def look(engine: Engine) -> View | None:
         projection=None if kept is None else kept.frame,
         statuses=health,
         schedules=engine.schedules,
+        accounts=engine.connected.accounts,
     )
 
 

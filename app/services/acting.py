@@ -18,8 +18,9 @@ from actions.desk import Desk, open_desk
 from actions.people import Person, person
 from actions.planning import Planned
 from actions.policy import Policy
-from actions.targets import Target
-from actions.view import View
+from actions.targets import OWN, Target
+from actions.view import Account, View
+from app.connect import accounts_of, connections_of
 from app.services.clock import business_now
 from app.services.freshness import read_streams
 from app.services.projection import projection
@@ -53,6 +54,7 @@ class LastHeard:
 
     store: Store
     connection: str
+    system: str = ""
 
     def send(self, request: WriteRequest, *, key: str) -> WriteResult:
         """Refuse: the engine sends.
@@ -78,7 +80,20 @@ class LastHeard:
 
 def targets(store: Store) -> Mapping[str, Target]:
     """Give every connection as the log last heard of it."""
-    return {s.connection: LastHeard(store, s.connection) for s in read_streams(store)}
+    systems = {name: account.system for name, account in accounts(store).items()}
+    names = {s.connection for s in read_streams(store)}
+    return {
+        **{name: LastHeard(store, name, systems.get(name, "")) for name in names},
+        OWN: LastHeard(store, OWN, OWN),
+    }
+
+
+def accounts(store: Store) -> Mapping[str, Account]:
+    """Say what is configured of each connection; nothing where that cannot be read now."""
+    try:
+        return accounts_of(connections_of(store))
+    except FillwellError:  # a demo that is not open, a file that is being edited: Health says so
+        return {}
 
 
 def view_of(store: Store, now: datetime) -> View:
@@ -89,6 +104,7 @@ def view_of(store: Store, now: datetime) -> View:
         projection=projection(store, now),
         statuses=read_streams(store),
         schedules=schedules(store),
+        accounts=accounts(store),
     )
 
 

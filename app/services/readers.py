@@ -84,7 +84,7 @@ class Readers:
 
     @cached_property
     def _adapters(self) -> Table[str, Adapter]:
-        return readers(self.store.facts.parent)
+        return readers(self.store)
 
     @cached_property
     def _secret(self) -> bytes:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache
-from pathlib import Path
 
 from actions.view import Schedule
 from app.connect import connect
@@ -19,7 +18,7 @@ Due = Mapping[tuple[str, str], timedelta]  #: (connection, stream) -> how long i
 def schedules(store: Store) -> tuple[Schedule, ...]:
     """Give the schedule of every stream of every connection; none where the workspace has no connection."""
     try:
-        return _read(store.facts.parent)
+        return _read(store)
     except FillwellError:  # a secret that only the engine has, or a demo that is not open: a default tolerance holds
         return ()
 
@@ -30,8 +29,8 @@ def due(store: Store) -> Due:
 
 
 @lru_cache(maxsize=4)
-def _read(folder: Path) -> tuple[Schedule, ...]:
-    adapters = connect(folder, os.environ).adapters
+def _read(store: Store) -> tuple[Schedule, ...]:
+    adapters = connect(store, os.environ).adapters
     return tuple(
         Schedule(connection=name, stream=stream.name, expected=stream.interval, grace=stream.grace)
         for name, adapter in adapters.items()

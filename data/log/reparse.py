@@ -6,8 +6,9 @@ where it is; of the rest the events are replaced, and the facts follow with the 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -90,9 +91,12 @@ def reparse(
     parser: int,
     now: datetime,
     dry_run: bool,
+    keys: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> Reparse:
     """Read every record of a stream anew; a dry run tells how many fact rows would come and go, and writes nothing.
+
+    With `keys` only the records under these are read: records of one key are decided among themselves.
 
     What to write is worked out beside those who write; the lock is held only while it is written, unless something
     arrived meanwhile: then it is worked out again under the lock.
@@ -103,13 +107,13 @@ def reparse(
     with store.log.read() as conn:
         source = _source(conn, connection, stream)
         mark = _mark(conn, source)
-        plan = _plan(conn, source, parse, progress)
+        plan = _plan(conn, source, parse, progress, keys)
         if dry_run:
             return _report(plan, _effect(store, conn, source, plan))
     with store.log.write() as conn:
         if _mark(conn, source) != mark:
-            plan = _plan(conn, source, parse, progress)
-        _apply(conn, source, plan, parser=parser, at=to_micros(now))
+            plan = _plan(conn, source, parse, progress, keys)
+        _apply(conn, source, plan, parser=parser, at=to_micros(now), whole=keys is None)
     return _report(plan, None)
 
 
@@ -137,7 +141,31 @@ def _source(conn: sa.Connection, connection: str, stream: str) -> int:
     return int(found)
 
 
-def _plan(conn: sa.Connection, source: int, parse: ParseAll, progress: Progress | None) -> _Plan:
+def keys_concerned(conn: sa.Connection, connection: str, codes: Collection[str]) -> dict[str, set[str]]:
+    """Name the records of a connection that hold one of these codes anywhere, by stream, as the keys they lie under.
+
+    A record may hold the code by chance; reading it anew then changes nothing.
+    """
+    needles = [written.encode() for code in codes for written in _spellings(code)]
+    found: dict[str, set[str]] = {}
+    for record in stored(conn, t.source.c.connection == connection):
+        if any(needle in record.body for needle in needles):
+            found.setdefault(record.stream, set()).add(record.key)
+    return found
+
+
+def _spellings(code: str) -> set[str]:
+    """Write a code as it may stand in a record: plain, or as JSON escapes it."""
+    return {code, json.dumps(code)[1:-1], json.dumps(code, ensure_ascii=False)[1:-1]}
+
+
+def _plan(
+    conn: sa.Connection,
+    source: int,
+    parse: ParseAll,
+    progress: Progress | None,
+    keys: Collection[str] | None = None,
+) -> _Plan:
     """Decide every record again, in the order of arrival; those of a withdrawn batch among themselves."""
     old = _old_events(conn, source)
     withdrawn = set(conn.execute(sa.select(t.batch.c.id).where(t.batch.c.status == "withdrawn")).scalars())
@@ -145,7 +173,7 @@ def _plan(conn: sa.Connection, source: int, parse: ParseAll, progress: Progress 
     plan = _Plan()
     fresh: dict[int, tuple[Stored, Prepared]] = {}
     stamps: dict[int, Stamp] = {}
-    records = _counted(conn, source, progress)
+    records = _counted(conn, source, progress, keys)
     for record, item in parse(records):
         [prepared] = prepare([item])
         world = worlds.setdefault(record.batch if record.batch in withdrawn else None, {})
@@ -170,8 +198,14 @@ def _plan(conn: sa.Connection, source: int, parse: ParseAll, progress: Progress 
     return plan
 
 
-def _counted(conn: sa.Connection, source: int, progress: Progress | None) -> Iterator[Stored]:
-    """Give every record of a stream in the order of arrival, telling how far it is."""
+def _counted(
+    conn: sa.Connection, source: int, progress: Progress | None, keys: Collection[str] | None
+) -> Iterator[Stored]:
+    """Give every record of a stream in the order of arrival, telling how far it is; of some keys, key by key."""
+    if keys is not None:
+        for part in chunks(sorted(keys), LOOKUP):
+            yield from stored(conn, t.record.c.source == source, t.record.c.key.in_(part))
+        return
     s, done = t.source.c, 0
     received = s.accepted + s.duplicates + s.conflicts + s.dead_letters
     total = int(conn.execute(sa.select(received).where(s.id == source)).scalar_one())
@@ -224,7 +258,7 @@ def _statements(conn: sa.Connection, source: int, withdrawn: set[int]) -> dict[s
     return known
 
 
-def _apply(conn: sa.Connection, source: int, plan: _Plan, *, parser: int, at: int) -> None:
+def _apply(conn: sa.Connection, source: int, plan: _Plan, *, parser: int, at: int, whole: bool) -> None:
     removed = _entities_of_records(conn, source, plan.remove)
     # Received at 0: looking back, too, the facts of these entities are made anew.
     marker = Statement(key="#reparse", event=Reparsed(parser=parser), version=at, concerns=tuple(sorted(removed)))
@@ -254,7 +288,8 @@ def _apply(conn: sa.Connection, source: int, plan: _Plan, *, parser: int, at: in
             ),
             plan.rewrite,
         )  # fmt: skip
-    conn.execute(sa.update(t.event).where(e.source == source, e.record.is_not(None)).values(parser=parser))
+    if whole:
+        conn.execute(sa.update(t.event).where(e.source == source, e.record.is_not(None)).values(parser=parser))
     tally = Tally()
     for (before, after), number in plan.outcomes.items():
         for _ in range(number if before != after else 0):

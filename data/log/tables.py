@@ -133,6 +133,7 @@ batch_scope = sa.Table(
     sqlite_with_rowid=False,
 )
 
+#: What a connection calls an item or a place, and what we call it.
 identity = sa.Table(
     "identity",
     metadata,
@@ -141,6 +142,22 @@ identity = sa.Table(
     sa.Column("external", sa.Text, primary_key=True),
     sa.Column("ours", sa.Text, nullable=False),
     sa.Column("pack", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("set_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("set_at", Big, nullable=False, server_default="0"),
+)
+
+#: Every change of a mapping; None is unmapped. Readers that run follow it.
+identity_change = sa.Table(
+    "identity_change",
+    metadata,
+    sa.Column("id", Big, primary_key=True),
+    sa.Column("connection", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("external", sa.Text, nullable=False),
+    sa.Column("before", sa.Text),
+    sa.Column("after", sa.Text),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", Big, nullable=False),
 )
 
 #: Personal data, apart: erasure deletes one row and every hash still holds.

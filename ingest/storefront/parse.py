@@ -179,7 +179,7 @@ def channel(raw: Channel, _context: Context) -> ChannelStated:
 
 def order(raw: Order, context: Context) -> OrderStated:
     """Translate an order; a promise that the storefront states is marked as given."""
-    lines = tuple(_line(line, raw.currency) for line in raw.lines)
+    lines = tuple(_line(line, raw.currency, context) for line in raw.lines)
     skus = {line.line: line.sku for line in lines}
     if len(skus) != len(lines):
         raise RecordInvalid("two lines of the order have the same id; each line needs its own")
@@ -193,10 +193,11 @@ def order(raw: Order, context: Context) -> OrderStated:
     )  # fmt: skip
 
 
-def _line(raw: Line, currency: str) -> OrderLine:
+def _line(raw: Line, currency: str, context: Context) -> OrderLine:
     return OrderLine(
-        line=raw.id, sku=raw.sku, units=raw.quantity, unit_price=decimal(raw.unit_price), kind=raw.kind,
-        title=raw.title, cancelled_units=raw.cancelled_quantity, discount_minor=minor(raw.discount, currency),
+        line=raw.id, sku=context.ours("sku", raw.sku), units=raw.quantity,
+        unit_price=decimal(raw.unit_price), kind=raw.kind, title=raw.title,
+        cancelled_units=raw.cancelled_quantity, discount_minor=minor(raw.discount, currency),
         tax_minor=minor(raw.tax, currency),
     )  # fmt: skip
 
@@ -218,8 +219,9 @@ def listing(raw: Listing, context: Context) -> ListingStated:
     """Translate a listing with the channel's own record of its last changes."""
     currency = raw.currency or context.currency
     return ListingStated(
-        listing=plain(raw.id, "listing"), channel=raw.channel, sku=raw.sku, quantity=raw.quantity, active=raw.active,
-        price_minor=minor(raw.price, currency), currency=currency, title=raw.title,
+        listing=plain(raw.id, "listing"), channel=raw.channel, sku=context.ours("sku", raw.sku),
+        quantity=raw.quantity, active=raw.active, price_minor=minor(raw.price, currency), currency=currency,
+        title=raw.title,
         changes=tuple(ListingChange(utc(c.at), c.before, c.after, c.reference) for c in raw.changes),
     )  # fmt: skip
 
@@ -242,7 +244,7 @@ def return_(raw: Return, context: Context) -> ReturnStated:
     reasons = dict.fromkeys(line.reason for line in raw.lines if line.reason)
     return ReturnStated(
         return_=raw.id, order=context.order(raw.order), requested_at=utc(raw.requested_at), status=raw.status,
-        lines=tuple(Units(line.line, line.sku, line.quantity) for line in raw.lines),
+        lines=tuple(Units(line.line, context.ours("sku", line.sku), line.quantity) for line in raw.lines),
         reason=", ".join(reasons) or None,
         refunded_minor=minor(raw.refunded_amount, raw.currency or context.currency),
         currency=raw.currency or context.currency,
