@@ -27,6 +27,7 @@ class Child:
     command: Sequence[str]
     env: Mapping[str, str]
     log: Path
+    replaceable: bool = True  #: whether another one can take its place: what it alone knew would be gone
     process: subprocess.Popen[bytes] | None = None
     starts: list[float] = field(default_factory=list)
 
@@ -62,7 +63,7 @@ def module(name: str, *arguments: str) -> list[str]:
 
 
 def supervise(children: Sequence[Child], *, on_start: Callable[[], None], on_beat: Callable[[], None]) -> None:
-    """Run until interrupted: start every child, start again what ends, and end all of them at the end.
+    """Run until interrupted: start every child, start again what ends and can be, and end all of them at the end.
 
     Raises:
         FillwellError: a child cannot be kept running; the message names its log.
@@ -82,7 +83,7 @@ def supervise(children: Sequence[Child], *, on_start: Callable[[], None], on_bea
 
 
 def _revive(child: Child) -> None:
-    if not child.ended:
+    if not child.ended or not child.replaceable:
         return
     if child.hopeless:
         tail = child.log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]

@@ -18,6 +18,12 @@ def register(program: typer.Typer) -> None:
     program.command("start")(start)
 
 
+_GONE = (
+    "  the sandbox has ended and its world with it: the desk shows its systems as late from now on; "
+    "end this with Ctrl-C and start again for a new demo shop"
+)
+
+
 def start(
     workspace: Annotated[
         str, typer.Option("--workspace", help="demo (a sample shop) or mine (your own data).")
@@ -49,7 +55,7 @@ def start(
         begins = (system_clock() - EARLIER).isoformat()
         options = ("--port", str(port), "--seed", str(SEED), "--cache", str(cache), "--now", begins, "--frozen")
         command = module("sandbox", *options)
-        children.append(Child("sandbox", command, env, logs / "sandbox.log"))
+        children.append(Child("sandbox", command, env, logs / "sandbox.log", replaceable=False))
     if role != "desk":
         env["FILLWELL_ENGINE_PORT"] = str(_engine_port(chosen.engine_port))
         children.append(Child("engine", module("app.engine", "--workspace", workspace), env, logs / "engine.log"))
@@ -67,6 +73,9 @@ def start(
             webbrowser.open(url)
 
     def beat() -> None:
+        if children[0].ended and not children[0].replaceable and _GONE not in said:
+            said.append(_GONE)
+            note(_GONE)
         progress = read_progress(folder)
         if progress is None:
             return

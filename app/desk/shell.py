@@ -79,8 +79,8 @@ def go(screen: str, **query: str) -> None:
 
 def _show(name: str) -> None:
     screen: Callable[[Visit], None] = import_module(f"app.desk.screens.{name}").show
-    visit = this_visit()
     with told():
+        visit = this_visit()
         if not visit.publication and name not in UNPUBLISHED and loading(visit.store) is not None:
             _wait(visit)
         else:

@@ -26,7 +26,7 @@ from app.desk import palette, serve, shell, style
 from app.desk.components import charts, text
 from app.desk.components.charts import Point
 from app.desk.components.tables import content_key
-from app.services import acting
+from app.services import acting, workspace
 from app.services.export import neutral, to_csv
 from data.errors import ConfigError, RequestError
 from data.publish import publish
@@ -344,3 +344,16 @@ def test_the_sheet_names_every_colour_for_both_themes() -> None:
 def test_a_state_is_a_word_and_a_shape_before_it_is_a_colour() -> None:
     page = html_of(open_page("overview"))
     assert re.search(r'class="fw-badge good"><span class="dot" aria-hidden="true">●</span>Fresh', page)
+
+
+# ---------------------------------------------------------------- a store that cannot be used
+
+
+@pytest.mark.parametrize("screen", ["overview", "queue", "health"])
+def test_a_store_of_a_newer_program_is_said_in_one_sentence_on_every_screen(shop: Store, screen: str) -> None:
+    with shop.log.write() as conn:
+        conn.exec_driver_sql("UPDATE alembic_version SET version_num = 'from the future'")
+    workspace._store.cache_clear()
+    page = open_page(screen)
+    assert not page.exception
+    assert "written by a newer version of Fillwell" in html_of(page)

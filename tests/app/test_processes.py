@@ -51,6 +51,18 @@ def test_a_process_that_dies_is_started_again_and_all_end_together(tmp_path: Pat
     assert child.ended
 
 
+def test_a_process_that_nothing_can_replace_is_not_started_again_and_the_others_go_on(tmp_path: Path) -> None:
+    world = a_child(tmp_path, "raise SystemExit('gone')", "sandbox")
+    world.replaceable = False
+    other = a_child(tmp_path, "import time; time.sleep(60)")
+    seen: list[bool] = []
+    thread = interrupt_when(lambda: len(seen) > 3)
+    supervise([world, other], on_start=lambda: None, on_beat=lambda: seen.append(world.ended and not other.ended))
+    thread.join()
+    assert len(world.starts) == 1
+    assert seen[-1]
+
+
 def test_a_process_that_cannot_run_is_given_up_with_its_last_words(tmp_path: Path) -> None:
     child = a_child(tmp_path, "raise SystemExit('the disk is on fire')")
     with pytest.raises(FillwellError, match="the disk is on fire"):
