@@ -214,6 +214,8 @@ def _report(trial: Trial) -> dict[str, Any]:
             trial.tell(
                 f"  not proved: action {row['id']} {row['type']} on {row['target']}: {row['status']}, {row['outcome']}"
             )
+    by_type = Counter(row["type"] for row in proved)
+    trial.tell("  proved: " + ", ".join(f"{number} {kind}" for kind, number in sorted(by_type.items())))
     with engine.store.log.read() as conn:
         streams = statuses(conn)
         events = conn.execute(sa.select(sa.func.count()).select_from(log_tables.event)).scalar_one()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,3 +29,5 @@ def test_every_fault_is_found_nothing_is_imagined_and_every_action_is_proved(tmp
     assert report["orders"] == 19_959
     assert report["received"] == sum(report[k] for k in ("accepted", "duplicates", "conflicts", "dead_letters"))
     assert report["actions_sent"] >= 8
+    for kind in ("set_listing_quantity", "push_fulfilment", "expedite_order", "replay_feed"):
+        assert re.search(rf"proved: .*[1-9]\d* {kind}", done.stderr), done.stderr[-3000:]
