@@ -161,4 +161,4 @@ def test_a_million_rows_are_verified_in_half_a_minute(tmp_path: Path) -> None:
     audit.seal(desk)
     began = time.monotonic()
     assert audit.verify(desk).whole
-    assert time.monotonic() - began < 30 * rows / 1_000_000 + 10
+    assert time.monotonic() - began < (30 if FULL else 10)

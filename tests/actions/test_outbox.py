@@ -83,7 +83,7 @@ def status(shop: Shop, action: int) -> str:
 # ---- 18: many hands on one exception
 
 
-@pytest.mark.parametrize("round_", range(20 if FULL else 2))
+@pytest.mark.parametrize("round_", range(200 if FULL else 2))
 def test_twenty_hands_and_a_double_click_make_one_effect(tmp_path: Path, round_: int) -> None:
     shop = a_shop(tmp_path)
     [case] = cases_of(shop)
@@ -303,7 +303,7 @@ def changes_another(shop: Shop) -> Callable[[httpx.Request, Proper], httpx.Respo
     return answer
 
 
-@pytest.mark.parametrize("round_", range(100 if FULL else 1))
+@pytest.mark.parametrize("round_", range(500 if FULL else 1))
 @pytest.mark.parametrize("lie", ["nothing", "another"])
 def test_a_yes_that_changed_nothing_is_found_by_reading_back(tmp_path: Path, lie: str, round_: int) -> None:
     del round_
