@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from difflib import get_close_matches
 from typing import Literal
 
 import polars as pl
 
 from data.errors import RequestError
-from data.lake import Facts
-from data.log.status import StreamStatus
-from metrics.doubt import LATE_AFTER, LateAfter, doubts
+from metrics.doubt import doubts
 from metrics.engine import Asked, Where, add_up, chosen
 from metrics.figure import Figure, Number, gravest
 from metrics.judge import Judge, armed_by
 from metrics.metric import PERIODS, Metric
 from metrics.registry import find
 from metrics.sources import Given
-from metrics.window import ZONE, Window, periods
+from metrics.window import Window, periods
 
 #: Where coverage moved by more than this, two margins are not of the same thing.
 COVERAGE_TOLERANCE = 0.02
@@ -29,65 +26,32 @@ Grain = Literal["day", "week", "month"]
 
 
 def answer(
-    facts: Facts,
-    name: str,
-    *,
-    window: Window | None = None,
-    by: Sequence[str] = (),
-    where: Where | None = None,
-    now: datetime,
-    zone: str = ZONE,
-    statuses: Sequence[StreamStatus] = (),
-    late_after: LateAfter = LATE_AFTER,
-    demand: pl.DataFrame | None = None,
+    given: Given, name: str, *, window: Window | None = None, by: Sequence[str] = (), where: Where | None = None
 ) -> list[Figure]:
     """Answer one metric: a figure a group, sorted; a state at one moment takes no notice of the window.
 
     Raises:
         RequestError: there is no such metric, or it does not allow the dimension; the message names what is there.
     """
-    given = Given(facts=facts, now=now, zone=zone, statuses=statuses, demand=demand)
-    asked = Asked(window=window, by=tuple(by), where=where or {})
-    return _answer(given, [find(name)], asked, late_after)[name]
+    return many(given, [name], window=window, by=by, where=where)[name]
 
 
 def many(
-    facts: Facts,
-    names: Sequence[str],
-    *,
-    window: Window | None = None,
-    by: Sequence[str] = (),
+    given: Given, names: Sequence[str], *, window: Window | None = None, by: Sequence[str] = (),
     where: Where | None = None,
-    now: datetime,
-    zone: str = ZONE,
-    statuses: Sequence[StreamStatus] = (),
-    late_after: LateAfter = LATE_AFTER,
-    demand: pl.DataFrame | None = None,
-) -> dict[str, list[Figure]]:
+) -> dict[str, list[Figure]]:  # fmt: skip
     """Answer several metrics with one scan per kind of row that they need."""
-    given = Given(facts=facts, now=now, zone=zone, statuses=statuses, demand=demand)
-    asked = Asked(window=window, by=tuple(by), where=where or {})
-    return _answer(given, [find(name) for name in names], asked, late_after)
+    return _answer(given, [find(name) for name in names], Asked(window=window, by=tuple(by), where=where or {}))
 
 
 def rows(
-    facts: Facts,
-    name: str,
-    *,
-    window: Window | None = None,
-    where: Where | None = None,
-    now: datetime,
-    zone: str = ZONE,
-    statuses: Sequence[StreamStatus] = (),
-    demand: pl.DataFrame | None = None,
-    limit: int | None = None,
+    given: Given, name: str, *, window: Window | None = None, where: Where | None = None, limit: int | None = None
 ) -> pl.DataFrame:
     """Give the rows that a figure is made of; their `numerator` and `denominator` add up to the figure's.
 
     Where the two are sums over different rows, `part` tells which of them a row belongs to.
     """
     metric = find(name)
-    given = Given(facts=facts, now=now, zone=zone, statuses=statuses, demand=demand)
     asked = Asked(window=window, by=(), where=where or {})
     _check(metric, asked)
     frame = _rows(given, metric, asked)
@@ -95,29 +59,19 @@ def rows(
 
 
 def series(
-    facts: Facts,
-    name: str,
-    *,
-    window: Window,
-    by: Sequence[str] = (),
-    grain: Grain = "day",
+    given: Given, name: str, *, window: Window, by: Sequence[str] = (), grain: Grain = "day",
     where: Where | None = None,
-    now: datetime,
-    zone: str = ZONE,
-    statuses: Sequence[StreamStatus] = (),
-    late_after: LateAfter = LATE_AFTER,
-) -> list[Figure]:
+) -> list[Figure]:  # fmt: skip
     """Answer one metric for every day, week or month of a window in one scan; an empty period says so."""
     metric = find(name)
-    given = Given(facts=facts, now=now, zone=zone, statuses=statuses)
     asked = Asked(window=window, by=(*by, grain), where=where or {})
-    found = _answer(given, [metric], asked, late_after)[name]
+    found = _answer(given, [metric], asked)[name]
     if found[0].state == "not_armed":
         return found
     known = {tuple(figure.dimensions.items()): figure for figure in found}
     groups = dict.fromkeys(tuple(item for item in figure.dimensions.items() if item[0] != grain) for figure in found)
-    judge, general = Judge(given, metric, asked), doubts(metric, given, window, late_after)
-    days = [day.isoformat() for day in periods(window, grain, zone)]
+    judge, general = Judge(given, metric, asked), doubts(metric, given, window)
+    days = [day.isoformat() for day in periods(window, grain, given.zone)]
     filled = []
     for group in groups:
         for day in days:
@@ -140,18 +94,9 @@ class Comparison:
 
 
 def compare(
-    facts: Facts,
-    name: str,
-    *,
-    window: Window,
-    before: Window | None = None,
-    by: Sequence[str] = (),
+    given: Given, name: str, *, window: Window, before: Window | None = None, by: Sequence[str] = (),
     where: Where | None = None,
-    now: datetime,
-    zone: str = ZONE,
-    statuses: Sequence[StreamStatus] = (),
-    late_after: LateAfter = LATE_AFTER,
-) -> list[Comparison]:
+) -> list[Comparison]:  # fmt: skip
     """Compare a metric with the window before, or another one, group by group.
 
     Raises:
@@ -160,11 +105,9 @@ def compare(
     metric = find(name)
     if metric.time is None:
         raise RequestError(f"{name} is a state at one moment and has no period before it; compare two --as-of answers")
-    metrics = [metric, *([find(metric.coverage)] if metric.coverage else [])]
-    given = Given(facts=facts, now=now, zone=zone, statuses=statuses)
+    names = [name, *([metric.coverage] if metric.coverage else [])]
     new, old = (
-        _answer(given, metrics, Asked(window=span, by=tuple(by), where=where or {}), late_after)
-        for span in (window, before or window.previous(zone))
+        many(given, names, window=span, by=by, where=where) for span in (window, before or window.previous(given.zone))
     )
     earlier = {_group(figure): figure for figure in old[name]}
     moved = _moved(new[metric.coverage], old[metric.coverage]) if metric.coverage else {}
@@ -177,7 +120,7 @@ def restated(figures: Sequence[Figure], shown: Sequence[Figure]) -> list[Figure]
     return [_restated(figure, earlier.get(_group(figure))) for figure in figures]
 
 
-def _answer(given: Given, metrics: Sequence[Metric], asked: Asked, late_after: LateAfter) -> dict[str, list[Figure]]:
+def _answer(given: Given, metrics: Sequence[Metric], asked: Asked) -> dict[str, list[Figure]]:
     for metric in metrics:
         _check(metric, asked)
     needs = [need for metric in metrics for need in metric.needs if need.argument is None]
@@ -190,7 +133,7 @@ def _answer(given: Given, metrics: Sequence[Metric], asked: Asked, late_after: L
         if unmet[metric.name]:
             found[metric.name] = [judge.not_armed(unmet[metric.name])]
         else:
-            found[metric.name] = judge.figures(sums[metric.name], doubts(metric, given, asked.window, late_after))
+            found[metric.name] = judge.figures(sums[metric.name], doubts(metric, given, asked.window))
     return found
 
 

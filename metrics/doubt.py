@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,12 +10,9 @@ from data.log.status import StreamStatus
 from metrics.figure import State
 from metrics.metric import Metric
 from metrics.needs import Need
-from metrics.sources import Given, known_until
+from metrics.sources import LATE_AFTER, Given, LateAfter, known_until
 from metrics.window import Window, zone_of
 
-LateAfter = Mapping[str, timedelta] | timedelta  #: by connection or connection/stream, or one for all
-
-LATE_AFTER = timedelta(hours=1)
 FILE_LATE_AFTER = timedelta(days=1)  #: a file has no schedule: a day after its newest record it is old
 
 
@@ -27,10 +24,10 @@ class Doubt:
     reason: str
 
 
-def doubts(metric: Metric, given: Given, window: Window | None, late_after: LateAfter) -> list[Doubt]:
+def doubts(metric: Metric, given: Given, window: Window | None) -> list[Doubt]:
     """Tell what is doubtful about every figure of a metric, whatever its group."""
     span = window if metric.time else None
-    found = [doubt for need in metric.needs for doubt in _silences(need, given, span, late_after)]
+    found = [doubt for need in metric.needs for doubt in _silences(need, given, span)]
     if span is not None:
         final = span.end + metric.matures_after
         if span.end > given.now:
@@ -40,11 +37,11 @@ def doubts(metric: Metric, given: Given, window: Window | None, late_after: Late
     return list(dict.fromkeys(found))
 
 
-def _silences(need: Need, given: Given, window: Window | None, late_after: LateAfter) -> Iterator[Doubt]:
+def _silences(need: Need, given: Given, window: Window | None) -> Iterator[Doubt]:
     """Name the streams that have not told about all of the window; where none told of any of it, nobody knows."""
     streams = [status for status in given.statuses if status.stream in need.streams]
     upto = given.now if window is None else min(window.end, given.now)
-    silent = [s for s in streams if _is_silent(s, upto, given.now, late_after)]
+    silent = [s for s in streams if _is_silent(s, upto, given)]
     begins = given.now if window is None else window.start
     unseen = [s for s in silent if (until := known_until(s)) is None or (window is not None and until <= begins)]
     state: State = "unknown" if streams and len(unseen) == len(streams) else "stale"
@@ -52,11 +49,11 @@ def _silences(need: Need, given: Given, window: Window | None, late_after: LateA
         yield Doubt(state, f"{status.connection}/{status.stream} {_last_word(status, given)}")
 
 
-def _is_silent(status: StreamStatus, upto: datetime, now: datetime, late_after: LateAfter) -> bool:
+def _is_silent(status: StreamStatus, upto: datetime, given: Given) -> bool:
     until = known_until(status)
     if until is None:
         return status.failed_at is not None
-    return until < upto and now - until > _patience(status, late_after)
+    return until < upto and given.now - until > _patience(status, given.late_after)
 
 
 def _patience(status: StreamStatus, late_after: LateAfter) -> timedelta:

@@ -15,6 +15,7 @@ import polars as pl
 from data.facts import ENTITY
 from data.lake import WEIGHT, Facts
 from data.log.status import StreamStatus
+from metrics.window import ZONE
 
 AGES = ("0-4 h", "4-24 h", "1-2 d", "2-3 d", "3-5 d", "5-7 d", "7-14 d", "> 14 d")
 _AGE_HOURS = (4, 24, 48, 72, 120, 168, 336)
@@ -27,14 +28,20 @@ DEMAND_DAYS = 28  #: how far back the trailing demand looks
 DEMAND_SCHEMA = {"sku": pl.String, "location": pl.String, "demand_per_day": pl.Float64}
 
 
+LateAfter = Mapping[str, timedelta] | timedelta  #: by connection or connection/stream, or one for all
+
+LATE_AFTER = timedelta(hours=1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """All that a question is answered from."""
+    """All that a question is answered from, whatever is asked."""
 
     facts: Facts
     now: datetime
-    zone: str
+    zone: str = ZONE
     statuses: Sequence[StreamStatus] = ()
+    late_after: LateAfter = LATE_AFTER  #: how long a source may be silent
     demand: pl.DataFrame | None = None  #: expected units per day by sku and location, from a projection
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from data.store import Store
+    from metrics.answer import Comparison
     from metrics.figure import Figure, Number
     from metrics.window import Window
 
@@ -23,6 +25,13 @@ commands = typer.Typer(no_args_is_help=True)
 ROWS_SHOWN = 50  #: of a table; JSON and CSV have all
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Against(StrEnum):
+    """What a figure is compared with."""
+
+    previous = "previous"
+    year = "year"
 
 
 @commands.command("list")
@@ -52,6 +61,12 @@ def show(
         list[str] | None, typer.Option("--where", metavar="K=V", help="Only these; K= is unknown.")
     ] = None,
     as_of: Annotated[str | None, typer.Option("--as-of", help="As it was known at this moment.")] = None,
+    shown_at: Annotated[
+        str | None, typer.Option("--shown-at", help="Mark what late data changed since it was shown at this moment.")
+    ] = None,
+    against: Annotated[
+        Against | None, typer.Option("--against", help="Compare with the window before, or with a year earlier.")
+    ] = None,
     list_rows: Annotated[bool, typer.Option("--rows", help="The rows that the figure is made of.")] = False,
     zone: Annotated[str, typer.Option("--zone", help="The business time zone.")] = "Europe/London",
     workspace: WORKSPACE = "mine",
@@ -61,12 +76,14 @@ def show(
     from app.services.clock import business_now
     from data.log.status import statuses
     from data.publish import facts_as_of, open_facts
-    from metrics.answer import answer, rows
+    from metrics.answer import answer, compare, restated, rows
     from metrics.registry import find
+    from metrics.sources import Given
 
     with _one_sentence():
         metric = find(name)
         moment = None if as_of is None else _moment(as_of, zone, "--as-of")
+        then = None if shown_at is None else _moment(shown_at, zone, "--shown-at")
         chosen_where = _where(where or [])
         dimensions = tuple(part.strip() for part in by.split(",") if part.strip())
         _refuse_window(name, timed=metric.time is not None, given=bool(start or end))
@@ -80,32 +97,21 @@ def show(
     with _one_sentence():
         window = _window(first, after, now)
         demand = _projection(store) if name == "days_of_supply" and moment is None else None
+        given = Given(facts=facts, now=now, zone=zone, statuses=streams, demand=demand)
         if list_rows:
             limit = ROWS_SHOWN if chosen is Format.table else None
-            found = rows(
-                facts,
-                name,
-                window=window,
-                where=chosen_where,
-                now=now,
-                zone=zone,
-                statuses=streams,
-                demand=demand,
-                limit=limit,
-            )
-            _print_rows(found, chosen)
+            _print_rows(rows(given, name, window=window, where=chosen_where, limit=limit), chosen)
             return
-        figures = answer(
-            facts,
-            name,
-            window=window,
-            by=dimensions,
-            where=chosen_where,
-            now=now,
-            zone=zone,
-            statuses=streams,
-            demand=demand,
-        )
+        if against is not None:
+            window = _whole(window)
+            before = window.year_before(zone) if against is Against.year else window.previous(zone)
+            found = compare(given, name, window=window, before=before, by=dimensions, where=chosen_where)
+            emit([_compared(c) if chosen is Format.table else _plain_comparison(c) for c in found], chosen)
+            return
+        figures = answer(given, name, window=window, by=dimensions, where=chosen_where)
+        if then is not None:
+            earlier = Given(facts=facts_as_of(store, then), now=then, zone=zone, statuses=streams)
+            figures = restated(figures, answer(earlier, name, window=window, by=dimensions, where=chosen_where))
     emit([_shown(figure) if chosen is Format.table else _plain(figure) for figure in figures], chosen)
     if chosen is Format.table:
         note(f"{metric.label}: {metric.formula}; publication {facts.id}")
@@ -173,6 +179,14 @@ def _window(start: datetime | None, end: datetime | None, now: datetime) -> Wind
     return None if start is None and end is None else Window(start or _LONG_AGO, end or now)
 
 
+def _whole(window: Window | None) -> Window:
+    from data.errors import RequestError
+
+    if window is None or window.start == _LONG_AGO:
+        raise RequestError("--against needs a window to compare: give --from, and --to where it is over")
+    return window
+
+
 def _projection(store: Store) -> pl.DataFrame | None:
     """Give the newest kept projection of demand; None where none was made."""
     from forecasting.keep import load_projection
@@ -209,6 +223,20 @@ def _shown(figure: Figure) -> dict[str, Any]:
         "state": figure.state,
         "reasons": "; ".join(figure.reasons) or None,
     }
+
+
+def _compared(c: Comparison) -> dict[str, Any]:
+    from app.services.figures import moved
+
+    before = None if c.before is None else _worded(c.before.value, c.before)
+    return {**c.figure.dimensions, "value": _worded(c.figure.value, c.figure), "before": before,
+            "change": moved(c)[0] or None, "state": c.figure.state, "why": c.reason}  # fmt: skip
+
+
+def _plain_comparison(c: Comparison) -> dict[str, Any]:
+    before = None if c.before is None else _plain(c.before)
+    return {**_plain(c.figure), "before": before, "delta": c.delta, "delta_unit": c.delta_unit, "change": c.change,
+            "why": c.reason}  # fmt: skip
 
 
 def _worded(value: Number | None, figure: Figure) -> str | None:

@@ -12,6 +12,7 @@ from data.log.status import StreamStatus
 from metrics.answer import Comparison, compare, many, series
 from metrics.figure import Figure
 from metrics.registry import find
+from metrics.sources import Given
 from metrics.window import Window
 
 Where = tuple[tuple[str, str], ...]  #: filters, as a key under which answers are kept
@@ -31,6 +32,11 @@ class Asked:
     def window(self) -> Window:
         """Give the last whole days."""
         return Window.last_days(self.days, self.now)
+
+    @property
+    def given(self) -> Given:
+        """Give what every answer is made from."""
+        return Given(facts=self.facts, now=self.now, statuses=self.statuses)
 
     def filters(self, metric: str) -> dict[str, str]:
         """Give the filters that a metric knows."""
@@ -60,9 +66,9 @@ class Tile:
 
 def tile(asked: Asked, name: str, *, label: str = "", note: str = "") -> Tile:
     """Answer a metric that has a window: value, move against the window before, trend by day."""
-    chosen = {"where": asked.filters(name), "now": asked.now, "statuses": asked.statuses}
-    first, *others = compare(asked.facts, name, window=asked.window, **chosen)  # type: ignore[arg-type]
-    trend = series(asked.facts, name, window=asked.window, **chosen)  # type: ignore[arg-type]
+    where = asked.filters(name)
+    first, *others = compare(asked.given, name, window=asked.window, where=where)
+    trend = series(asked.given, name, window=asked.window, where=where)
     delta, tone = moved(first)
     spread = [f"several currencies: {first.figure.currency} shown"] if others else []
     aside = [f"not split by {filter_}" for filter_ in asked.ignored(name)]
@@ -82,13 +88,8 @@ def tile(asked: Asked, name: str, *, label: str = "", note: str = "") -> Tile:
 
 def state_tile(asked: Asked, name: str, *, beside: str, label: str = "") -> Tile:
     """Answer a metric that is a state at one moment, with another one beside it."""
-    answers = many(
-        asked.facts,
-        [name, beside],
-        where={k: v for k, v in asked.filters(name).items() if k in find(beside).dimensions},
-        now=asked.now,
-        statuses=asked.statuses,
-    )
+    where = {k: v for k, v in asked.filters(name).items() if k in find(beside).dimensions}
+    answers = many(asked.given, [name, beside], where=where)
     figure, other = answers[name][0], answers[beside][0]
     return Tile(
         name=name,
@@ -144,13 +145,7 @@ def _amount(value: float, figure: Figure, *, short: bool) -> str:
 def daily(asked: Asked, name: str, *, grain: str = "day") -> list[tuple[date, Figure]]:
     """Answer a metric for every day (or week) of the window; what cannot be split stands on the first day."""
     found = series(
-        asked.facts,
-        name,
-        window=asked.window,
-        grain="week" if grain == "week" else "day",
-        where=asked.filters(name),
-        now=asked.now,
-        statuses=asked.statuses,
+        asked.given, name, window=asked.window, grain="week" if grain == "week" else "day", where=asked.filters(name)
     )
     first = asked.window.start.date().isoformat()
     return [(date.fromisoformat(str(f.dimensions.get(grain) or first)), f) for f in found]
@@ -160,4 +155,4 @@ def by(asked: Asked, names: Sequence[str], dimension: str) -> Mapping[str, list[
     """Answer several metrics by one dimension."""
     where = {k: v for k, v in asked.where if all(k in find(name).dimensions for name in names)}
     window = asked.window if find(names[0]).time else None
-    return many(asked.facts, names, window=window, by=(dimension,), where=where, now=asked.now, statuses=asked.statuses)
+    return many(asked.given, names, window=window, by=(dimension,), where=where)

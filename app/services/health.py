@@ -20,6 +20,7 @@ from data.log.status import StreamStatus
 from data.store import Store
 from ingest.status import lags
 from metrics.answer import many
+from metrics.sources import Given
 from metrics.window import Window
 
 BINS, MINUTES = 96, 15  #: the strip: 24 hours in quarters
@@ -171,7 +172,7 @@ def unknown_figures(store: Store, now: datetime, statuses: Sequence[StreamStatus
         return []
     window = Window.last_days(SHARE_DAYS, now)
     names = [name for name, *_ in _SHARES] + [name for name, *_ in PARTS]
-    answers = many(facts, names, window=window, now=now, statuses=statuses)
+    answers = many(Given(facts=facts, now=now, statuses=statuses), names, window=window)
     found = [
         (f"{words.percent(answers[name][0].value)} {share}", f"{meaning}; last {SHARE_DAYS} days")
         for name, share, meaning in _SHARES

@@ -54,9 +54,7 @@ def margin(asked: Asked) -> Margin:
     """Answer every component by channel and in all, with how contribution moved."""
     names = [name for name, *_ in PARTS] + list(RATES)
     split = by(asked, names, "channel")
-    whole = many(
-        asked.facts, names, window=asked.window, where=asked.filters("cm2"), now=asked.now, statuses=asked.statuses
-    )
+    whole = many(asked.given, names, window=asked.window, where=asked.filters("cm2"))
     cells = {
         (str(f.dimensions.get("channel")), name): f
         for name in names
@@ -64,10 +62,11 @@ def margin(asked: Asked) -> Margin:
         if f.dimensions.get("channel")
     }
     cells |= {(ALL, name): whole[name][0] for name in names}
-    chosen = {"window": asked.window, "where": asked.filters("cm2_pct"), "now": asked.now, "statuses": asked.statuses}
+    where = asked.filters("cm2_pct")
     compared = [
-        *compare(asked.facts, "cm2_pct", by=("channel",), **chosen),  # type: ignore[arg-type]
-        *compare(asked.facts, "cm2_pct", **chosen),  # type: ignore[arg-type]
+        figure
+        for by_ in (("channel",), ())
+        for figure in compare(asked.given, "cm2_pct", window=asked.window, by=by_, where=where)
     ]
     deltas = {str(c.figure.dimensions.get("channel") or ALL): (*moved(c), c.reason or "") for c in compared}
     currency = next((f.currency for f in whole["net_sales"] if f.currency), "") or ""

@@ -78,10 +78,10 @@ class Open:
 def open_orders(asked: Asked, *, late: bool, age: str | None) -> Open:
     """List open orders under the filters; `late` keeps those past their ship-by time."""
     where = asked.filters("open_orders")
-    figure = answer(asked.facts, "open_orders", where=where, now=asked.now, statuses=asked.statuses)[0]
+    figure = answer(asked.given, "open_orders", where=where)[0]
     if figure.state == "not_armed":
         return Open(frame=pl.DataFrame(), counts={}, late=0, reason="; ".join(figure.reasons))
-    every = rows(asked.facts, "open_orders", where=where, now=asked.now, statuses=asked.statuses)
+    every = rows(asked.given, "open_orders", where=where)
     overdue = (pl.col("ship_by") < asked.now).fill_null(value=False)
     tally = dict(every.group_by("age").len().iter_rows())
     chosen = every.filter(overdue) if late else every

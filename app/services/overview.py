@@ -202,10 +202,7 @@ def sentence(tiles: Sequence[Tile], days: int, risk: Risk) -> list[tuple[str, bo
 
 def aging(asked: Asked) -> list[Figure]:
     """Count open orders by age and stage, for this screen and the orders screen alike."""
-    return answer(
-        asked.facts, "open_orders", by=("age", "stage"), where=asked.filters("open_orders"), now=asked.now,
-        statuses=asked.statuses,
-    )  # fmt: skip
+    return answer(asked.given, "open_orders", by=("age", "stage"), where=asked.filters("open_orders"))
 
 
 def margin_by_channel(asked: Asked) -> list[Figure]:
@@ -225,22 +222,13 @@ def case_flow(store: Store, now: datetime, days: int) -> list[Flow]:
 
 def late_figures(asked: Asked) -> tuple[Figure, Figure]:
     """Give how many orders are late and what their open units are worth."""
-    found = many(
-        asked.facts,
-        ["late_orders", "late_value"],
-        where=asked.filters("late_orders"),
-        now=asked.now,
-        statuses=asked.statuses,
-    )
+    found = many(asked.given, ["late_orders", "late_value"], where=asked.filters("late_orders"))
     return found["late_orders"][0], found["late_value"][0]
 
 
 def orders_a_day(asked: Asked) -> tuple[list[tuple[date, Figure]], list[tuple[date, Figure]]]:
     """Count orders of every day of the window, and of the window before."""
-    earlier = series(
-        asked.facts, "orders", window=asked.window.previous(), where=asked.filters("orders"), now=asked.now,
-        statuses=asked.statuses,
-    )  # fmt: skip
+    earlier = series(asked.given, "orders", window=asked.window.previous(), where=asked.filters("orders"))
     return daily(asked, "orders"), [
         (date.fromisoformat(str(f.dimensions.get("day") or asked.now.date())), f) for f in earlier
     ]
@@ -264,9 +252,7 @@ def changes(asked: Asked) -> list[Change]:
         return []
     found = []
     for name in ("net_sales_placed", "on_time_fill_rate_units", "cm2_pct"):
-        compared = compare(
-            asked.facts, name, window=asked.window, by=("channel",), now=asked.now, statuses=asked.statuses
-        )
+        compared = compare(asked.given, name, window=asked.window, by=("channel",))
         known = [c for c in compared if c.delta is not None and c.figure.dimensions.get("channel")]
         if known:
             most = max(known, key=lambda c: abs(c.delta or 0))

@@ -7,13 +7,23 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from app.services.figures import Asked, in_words
-from metrics.answer import answer, rows
+from app.services.figures import Asked, in_words, moved
+from metrics.answer import answer, compare, rows
 from metrics.figure import Figure
 from metrics.metric import Metric
 from metrics.registry import METRICS, find
 
 SHOWN = 2_000  #: rows on the screen and in an export
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """How a figure moved against an earlier window."""
+
+    than: str
+    move: str  #: empty where nobody can say
+    tone: str  #: up | down | even
+    reason: str  #: why nobody can say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +35,7 @@ class Made:
     texts: Sequence[str]
     frame: pl.DataFrame
     whole: int  #: rows there are; the frame has at most `SHOWN`
+    moves: Sequence[Move] = ()
 
 
 def names() -> list[tuple[str, str]]:
@@ -41,11 +52,11 @@ def made_of(asked: Asked, name: str) -> Made:
     metric = find(name)
     window = asked.window if metric.time else None
     where = asked.filters(name)
-    figures = answer(asked.facts, name, window=window, where=where, now=asked.now, statuses=asked.statuses)
+    figures = answer(asked.given, name, window=window, where=where)
     if all(figure.state == "not_armed" for figure in figures):
         frame = pl.DataFrame()
     else:
-        frame = rows(asked.facts, name, window=window, where=where, now=asked.now, statuses=asked.statuses)
+        frame = rows(asked.given, name, window=window, where=where)
         frame = _telling(frame)
     return Made(
         metric=metric,
@@ -53,7 +64,18 @@ def made_of(asked: Asked, name: str) -> Made:
         texts=[in_words(f) for f in figures],
         frame=frame.head(SHOWN),
         whole=frame.height,
+        moves=_moves(asked, name) if window else (),
     )
+
+
+def _moves(asked: Asked, name: str) -> list[Move]:
+    """Say how a figure moved against the window before, and against the same weekdays 52 weeks earlier."""
+    window, where = asked.window, asked.filters(name)
+    spans = {f"{asked.days} days before": window.previous(), "52 weeks before": window.year_before()}
+    compared = {
+        than: compare(asked.given, name, window=window, before=before, where=where)[0] for than, before in spans.items()
+    }
+    return [Move(than=than, move=moved(c)[0], tone=moved(c)[1], reason=c.reason or "") for than, c in compared.items()]
 
 
 #: What is read first of a row; amounts that are zero everywhere and columns that say nothing are left out.

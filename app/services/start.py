@@ -13,7 +13,6 @@ from data.store import Store
 from metrics.judge import armed_by
 from metrics.registry import METRICS
 from metrics.sources import Given
-from metrics.window import ZONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +35,7 @@ def ready(store: Store, now: datetime) -> Ready:
     if facts is not None:
         made = projection(store, now)
         demand = made.select("sku", "location", units_per_day="demand_per_day") if made.height else None
-        given = Given(facts=facts, now=now, zone=ZONE, statuses=statuses, demand=demand)
+        given = Given(facts=facts, now=now, statuses=statuses, demand=demand)
         for name, metric in METRICS.items():
             if name.endswith("_cohort"):
                 continue

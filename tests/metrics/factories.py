@@ -11,6 +11,9 @@ import polars as pl
 from data.facts import TABLES
 from data.lake import WEIGHT, Facts
 from data.log.status import StreamStatus
+from metrics.answer import answer
+from metrics.figure import Figure
+from metrics.sources import Given
 from metrics.window import Window
 
 Row = dict[str, Any]
@@ -130,6 +133,17 @@ def tail(name: str, retracted: Sequence[Row], asserted: Sequence[Row]) -> pl.Dat
     """Make a tail that takes back some rows and states others."""
     parts = [(retracted, -1), (asserted, 1)]
     return pl.concat([table(name, rows).with_columns(pl.lit(weight, pl.Int8).alias(WEIGHT)) for rows, weight in parts])
+
+
+def told(facts: Facts, now: datetime = LATER, **more: Any) -> Given:  # noqa: ANN401 -- statuses, demand, late_after
+    """What a question is answered from; it is asked when all is over unless said otherwise."""
+    return Given(facts=facts, now=now, **more)
+
+
+def asked(facts: Facts, name: str, **more: Any) -> list[Figure]:  # noqa: ANN401 -- of the question or what answers it
+    """Answer a metric for March, asked when all is over, unless said otherwise."""
+    about = {key: more.pop(key) for key in ("now", "zone", "statuses", "late_after", "demand") if key in more}
+    return answer(told(facts, **about), name, **{"window": MARCH, **more})
 
 
 def some_facts(tails: dict[str, pl.DataFrame] | None = None, **tables: Sequence[Row]) -> Facts:

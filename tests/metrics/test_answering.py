@@ -22,18 +22,20 @@ from tests.metrics.factories import (
     a_stream,
     an_item,
     an_open_line,
+    asked,
     some_facts,
     tail,
+    told,
 )
 
 
 def only(facts: Facts, name: str, **more: Any) -> Figure:  # noqa: ANN401 -- any column or argument
-    [figure] = answer(facts, name, **{"window": MARCH, "now": LATER, **more})
+    [figure] = asked(facts, name, **more)
     return figure
 
 
 def split(facts: Facts, name: str, *by: str, **more: Any) -> dict[tuple[str | None, ...], object]:  # noqa: ANN401 -- any column or argument
-    figures = answer(facts, name, **{"window": MARCH, "now": LATER, "by": by, **more})
+    figures = asked(facts, name, by=by, **more)
     return {tuple(figure.dimensions.values()): figure.value for figure in figures}
 
 
@@ -75,16 +77,16 @@ def test_a_dimension_that_the_metric_does_not_have_is_refused_with_those_it_has(
     with pytest.raises(
         RequestError, match="orders has no dimension 'chanel'; did you mean channel\\? it has: channel,"
     ):
-        answer(some_facts(), "orders", by=["chanel"], now=LATER)
+        answer(told(some_facts()), "orders", by=["chanel"])
     with pytest.raises(RequestError, match="orders has no dimension 'location'"):
-        answer(some_facts(), "orders", where={"location": "NORTH"}, now=LATER)
+        answer(told(some_facts()), "orders", where={"location": "NORTH"})
     with pytest.raises(RequestError, match="late_orders has no dimension 'day'"):
-        answer(some_facts(), "late_orders", by=["day"], now=LATER)
+        answer(told(some_facts()), "late_orders", by=["day"])
 
 
 def test_an_unknown_metric_is_refused_with_the_likely_one() -> None:
     with pytest.raises(RequestError, match="no metric 'net_sale'; did you mean net_sales"):
-        answer(some_facts(), "net_sale", now=LATER)
+        answer(told(some_facts()), "net_sale")
 
 
 def test_several_metrics_at_once_are_the_same_as_one_by_one() -> None:
@@ -98,8 +100,8 @@ def test_several_metrics_at_once_are_the_same_as_one_by_one() -> None:
         "net_sales_placed",
         "cm2",
     ]
-    together = many(facts, names, window=MARCH, now=LATER, by=["channel"])
-    assert together == {name: answer(facts, name, window=MARCH, now=LATER, by=["channel"]) for name in names}
+    together = many(told(facts), names, window=MARCH, by=["channel"])
+    assert together == {name: answer(told(facts), name, window=MARCH, by=["channel"]) for name in names}
 
 
 # Base and tail
@@ -174,8 +176,8 @@ def test_a_file_is_old_a_day_after_its_newest_record() -> None:
 
 
 def test_a_late_change_of_a_closed_window_is_told() -> None:
-    shown = answer(some_facts(order_line=[a_line()]), "units_ordered", window=MARCH, now=LATER)
-    now = answer(some_facts(order_line=[a_line(ordered_units=3)]), "units_ordered", window=MARCH, now=LATER)
+    shown = answer(told(some_facts(order_line=[a_line()])), "units_ordered", window=MARCH)
+    now = answer(told(some_facts(order_line=[a_line(ordered_units=3)])), "units_ordered", window=MARCH)
     [figure] = restated(now, shown)
     assert (figure.value, figure.state) == (3, "restated")
     assert figure.reasons == ("publication 7 showed 1; late data changed it by 2",)
@@ -190,11 +192,11 @@ def test_freshness_is_the_age_of_the_oldest_stream() -> None:
     ]
     found = {
         f.dimensions["connection"]: f.value
-        for f in answer(some_facts(), "freshness", by=["connection"], now=LATER, statuses=streams)
+        for f in answer(told(some_facts(), statuses=streams), "freshness", by=["connection"])
     }
     assert found == {"shop": 25, "erp": 0}
     mute = a_stream(as_of=None, succeeded_at=None, last_event_at=None, failed_at=LATER)
-    [figure] = answer(some_facts(), "freshness", now=LATER, statuses=[mute])
+    [figure] = answer(told(some_facts(), statuses=[mute]), "freshness")
     assert (figure.value, figure.state) == (None, "unknown")
 
 
@@ -226,20 +228,20 @@ def test_the_hours_of_the_day_that_has_two_one_oclocks_stay_on_their_day() -> No
     ]
     lines = [a_line(entity=str(n), placed_at=at) for n, at in enumerate(moments)]
     window = Window.days(date(2026, 10, 24), date(2026, 10, 27))
-    found = series(some_facts(order_line=lines), "orders", window=window, now=LATER + 365 * DAY)
+    found = series(told(some_facts(order_line=lines), now=LATER + 365 * DAY), "orders", window=window)
     assert [figure.value for figure in found] == [1, 4, 1]
 
 
 def test_a_series_has_every_period_and_an_empty_one_says_so() -> None:
     lines = [a_line(placed_at=NOON), a_line(entity="b", placed_at=NOON + 14 * DAY, channel="wholesale")]
     facts = some_facts(order_line=lines)
-    weeks = series(facts, "orders", window=MARCH, grain="week", now=LATER)
+    weeks = series(told(facts), "orders", window=MARCH, grain="week")
     assert [(f.dimensions["week"], f.value) for f in weeks] == [
         ("2026-02-23", None), ("2026-03-02", None), ("2026-03-09", 1), ("2026-03-16", None), ("2026-03-23", 1),
         ("2026-03-30", None),
     ]  # fmt: skip
     assert {f.state for f in weeks if f.value is None} == {"no_data"}
-    by_channel = series(facts, "net_sales_placed", window=MARCH, grain="month", by=["channel"], now=LATER)
+    by_channel = series(told(facts), "net_sales_placed", window=MARCH, grain="month", by=["channel"])
     assert [f.dimensions for f in by_channel] == [
         {"channel": "web", "month": "2026-03-01"}, {"channel": "wholesale", "month": "2026-03-01"},
     ]  # fmt: skip
@@ -286,20 +288,20 @@ def test_a_state_at_one_moment_takes_no_notice_of_the_window_and_says_when() -> 
     )
     assert (figure.value, figure.window, figure.at, figure.publication) == (1, None, LATER, 7)
     with pytest.raises(RequestError, match="state at one moment"):
-        compare(some_facts(), "open_orders", window=MARCH, now=LATER)
+        compare(told(some_facts()), "open_orders", window=MARCH)
 
 
 def test_a_change_needs_a_figure_on_both_sides() -> None:
     facts = some_facts(
         order_line=[a_line(entity="a"), a_line(entity="b", channel="wholesale", placed_at=NOON - 28 * DAY)]
     )
-    [found] = compare(facts, "orders", window=MARCH, by=["channel"], now=LATER)
+    [found] = compare(told(facts), "orders", window=MARCH, by=["channel"])
     assert (found.figure.dimensions, found.delta, found.reason) == (
         {"channel": "web"},
         None,
         "there was no figure before",
     )
-    [whole] = compare(facts, "orders", window=MARCH, now=LATER)
+    [whole] = compare(told(facts), "orders", window=MARCH)
     assert (whole.delta, whole.change) == (0, 0.0)
 
 
@@ -309,7 +311,5 @@ def test_the_rows_of_a_figure_follow_its_filter_and_its_window() -> None:
         a_line(line_id="2", sku="CUP"),
         a_line(entity="b", placed_at=LATER),
     ]
-    found = rows(
-        some_facts(order_line=lines), "first_pass_fill_rate_units", window=MARCH, where={"sku": "MUG"}, now=LATER
-    )
+    found = rows(told(some_facts(order_line=lines)), "first_pass_fill_rate_units", window=MARCH, where={"sku": "MUG"})
     assert found.select("entity", "line_id", "numerator", "denominator").rows() == [("order-1", "1", 1, 3)]

@@ -103,6 +103,25 @@ def test_the_past_is_answered_as_it_was_known_then(shop: Store) -> None:
     assert (before["value"], before["state"]) == (None, "not_armed")
 
 
+def test_what_late_data_changed_since_a_figure_was_shown_is_marked(shop: Store) -> None:
+    bring_in(shop, "B", BROUGHT_IN + timedelta(days=2))
+    week = ("orders", "--from", "2026-03-09", "--to", "2026-03-16")
+    [figure] = show(*week, "--shown-at", "2026-03-21")
+    assert (figure["value"], figure["state"]) == (2, "restated")
+    assert "publication 1 showed 1; late data changed it by 1" in figure["reasons"]
+    assert show(*week)[0]["state"] == "value"
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_figure_is_compared_with_the_window_before_or_with_a_year_earlier() -> None:
+    [week] = show("orders", "--from", "2026-03-09", "--to", "2026-03-16", "--against", "previous")
+    assert (week["value"], week["before"]["from"], week["why"]) == (
+        1, "2026-03-02T00:00:00+00:00", "there was no figure before",
+    )  # fmt: skip
+    [year] = show("orders", "--from", "2027-03-08", "--to", "2027-03-15", "--against", "year")
+    assert (year["before"]["value"], year["before"]["from"]) == (1, "2026-03-09T00:00:00+00:00")
+
+
 @pytest.mark.usefixtures("shop")
 @pytest.mark.parametrize(
     ("arguments", "said"),
@@ -114,6 +133,7 @@ def test_the_past_is_answered_as_it_was_known_then(shop: Store) -> None:
         (["orders", "--from", "March"], "--from March: give a day such as 2026-01-31"),
         (["orders", "--from", "2026-03-01T10:00"], "has no offset"),
         (["orders", "--from", "2026-03-02", "--to", "2026-03-01"], "its end is exclusive and must be later"),
+        (["orders", "--against", "year"], "--against needs a window to compare"),
         (["open_orders", "--from", "2026-03-02"], "open_orders is a state at one moment"),
         (["orders", "--zone", "Mars/Base", "--from", "2026-03-02"], "there is no time zone 'Mars/Base'"),
     ],

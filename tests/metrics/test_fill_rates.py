@@ -6,14 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from data.lake import Facts
-from metrics.answer import answer
 from metrics.figure import Figure
 from metrics.window import Window
-from tests.metrics.factories import DAY, HOUR, LATER, MARCH, NOON, PROMISE, a_line, an_open_line, some_facts
+from tests.metrics.factories import DAY, HOUR, MARCH, NOON, PROMISE, a_line, an_open_line, asked, some_facts
 
 
 def only(facts: Facts, name: str, **more: Any) -> Figure:  # noqa: ANN401 -- any column or argument
-    [figure] = answer(facts, name, **{"window": MARCH, "now": LATER, **more})
+    [figure] = asked(facts, name, **more)
     return figure
 
 

@@ -17,7 +17,7 @@ from metrics.figure import Figure
 from metrics.registry import METRICS
 from metrics.window import Window
 from tests.metrics.drawn import published, tables
-from tests.metrics.factories import DAY, LATER, NOON, Row, a_stream, some_facts, table
+from tests.metrics.factories import DAY, LATER, NOON, Row, a_stream, some_facts, table, told
 
 #: What each question is asked with besides facts.
 DEMAND = pl.DataFrame({"sku": ["MUG", "CUP"], "location": ["NORTH", "SOUTH"], "demand_per_day": [1.25, 0.5]})
@@ -34,7 +34,7 @@ SHARES = [
 @settings(max_examples=10, deadline=None)
 @given(tables(), windows)
 def test_a_share_stays_between_zero_and_one(drawn: dict[str, list[Row]], window: Window | None) -> None:
-    for name, figures in many(published(drawn), SHARES, window=window, now=LATER).items():
+    for name, figures in many(told(published(drawn)), SHARES, window=window).items():
         for figure in figures:
             assert figure.value is None or 0 <= figure.value <= 1, name
 
@@ -43,10 +43,10 @@ def test_a_share_stays_between_zero_and_one(drawn: dict[str, list[Row]], window:
 @given(tables(), windows)
 def test_the_rows_of_every_figure_add_up_to_it(drawn: dict[str, list[Row]], window: Window | None) -> None:
     facts = published(drawn)
-    found = many(facts, [*METRICS], window=window, now=LATER, demand=DEMAND, statuses=STREAMS)
+    found = many(told(facts, demand=DEMAND, statuses=STREAMS), [*METRICS], window=window)
     for name, figures in found.items():
         if METRICS[name].additive:
-            listed = rows(facts, name, window=window, now=LATER, demand=DEMAND, statuses=STREAMS)
+            listed = rows(told(facts, demand=DEMAND, statuses=STREAMS), name, window=window)
             for figure in figures:
                 mine = listed if figure.currency is None else listed.filter(pl.col("currency") == figure.currency)
                 assert (figure.numerator or 0) == pytest.approx(mine["numerator"].sum()), name
@@ -58,11 +58,11 @@ def test_the_rows_of_every_figure_add_up_to_it(drawn: dict[str, list[Row]], wind
 @given(tables(), windows)
 def test_the_parts_of_every_split_add_up_to_the_whole(drawn: dict[str, list[Row]], window: Window | None) -> None:
     facts = published(drawn)
-    wholes = many(facts, [*METRICS], window=window, now=LATER, demand=DEMAND, statuses=STREAMS)
+    wholes = many(told(facts, demand=DEMAND, statuses=STREAMS), [*METRICS], window=window)
     dimensions = dict.fromkeys(dimension for metric in METRICS.values() for dimension in metric.additive)
     for dimension in dimensions:
         names = [m.name for m in METRICS.values() if dimension in m.additive]
-        parts = many(facts, names, by=[dimension], window=window, now=LATER, demand=DEMAND, statuses=STREAMS)
+        parts = many(told(facts, demand=DEMAND, statuses=STREAMS), names, by=[dimension], window=window)
         for name in names:
             assert _sums(parts[name]) == pytest.approx(_sums(wholes[name])), (name, dimension)
 
@@ -72,8 +72,8 @@ def test_the_parts_of_every_split_add_up_to_the_whole(drawn: dict[str, list[Row]
 def test_the_days_of_a_window_add_up_to_it(drawn: dict[str, list[Row]]) -> None:
     facts, window = published(drawn), Window.days(NOON.date(), (NOON + 20 * DAY).date())
     for name in ("orders", "on_time_fill_rate_units", "cm2", "stockout_rate", "return_rate_by_return_date"):
-        days = series(facts, name, window=window, now=LATER)
-        assert _sums(days) == _sums(answer(facts, name, window=window, now=LATER)), name
+        days = series(told(facts), name, window=window)
+        assert _sums(days) == _sums(answer(told(facts), name, window=window)), name
 
 
 @settings(max_examples=15, deadline=None)
@@ -86,7 +86,7 @@ def test_base_and_tail_give_the_figures_of_the_netted_rows(
     for by in ([], ["channel"]):
         names = [m.name for m in METRICS.values() if all(dimension in m.dimensions for dimension in by)]
         changed, plain = (
-            many(facts, names, by=by, now=LATER, demand=DEMAND, statuses=STREAMS) for facts in (two_parts, netted)
+            many(told(facts, demand=DEMAND, statuses=STREAMS), names, by=by) for facts in (two_parts, netted)
         )
         assert _told(changed) == _told(plain)
 

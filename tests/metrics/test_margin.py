@@ -12,7 +12,6 @@ from metrics.figure import Figure
 from metrics.window import Window
 from tests.metrics.factories import (
     DAY,
-    LATER,
     MARCH,
     NOON,
     Row,
@@ -21,7 +20,9 @@ from tests.metrics.factories import (
     a_posting,
     a_return,
     an_item,
+    asked,
     some_facts,
+    told,
 )
 
 SALE = a_posting(
@@ -39,7 +40,7 @@ def a_ledger(*postings: Row) -> Facts:
 
 
 def only(facts: Facts, name: str, **more: Any) -> Figure:  # noqa: ANN401 -- any column or argument
-    [figure] = answer(facts, name, **{"window": MARCH, "now": LATER, **more})
+    [figure] = asked(facts, name, **more)
     return figure
 
 
@@ -95,7 +96,7 @@ def test_a_month_of_refunds_only_has_no_margin_percentage() -> None:
 
 def test_money_of_two_currencies_is_never_added() -> None:
     facts = a_ledger(SALE, a_posting(currency="EUR", gross_minor=700))
-    euro, pound = answer(facts, "net_sales", window=MARCH, now=LATER)
+    euro, pound = answer(told(facts), "net_sales", window=MARCH)
     assert (euro.dimensions, euro.value, euro.currency) == ({"currency": "EUR"}, 700, "EUR")
     assert (pound.dimensions, pound.value, pound.currency) == ({"currency": "GBP"}, 9_000, "GBP")
     assert euro.reasons == ("amounts in EUR, GBP are never added: see them by currency",)
@@ -103,7 +104,7 @@ def test_money_of_two_currencies_is_never_added() -> None:
 
 def test_by_channel_each_margin_has_its_own_currency() -> None:
     facts = a_ledger(SALE, a_posting(channel="marketplace", currency="EUR", gross_minor=700))
-    found = answer(facts, "net_sales", window=MARCH, now=LATER, by=["channel"])
+    found = answer(told(facts), "net_sales", window=MARCH, by=["channel"])
     assert [(f.dimensions["channel"], f.dimensions["currency"], f.value) for f in found] == [
         ("marketplace", "EUR", 700), ("web", "GBP", 9_000),
     ]  # fmt: skip
@@ -117,9 +118,9 @@ def test_placed_sales_leave_out_what_was_cancelled() -> None:
 def test_a_margin_is_compared_with_the_month_before() -> None:
     before = SALE | {"posted_at": NOON - 28 * DAY, "cogs_minor": 6_000}
     facts = a_ledger(SALE, before)
-    [money] = compare(facts, "cm1", window=MARCH, now=LATER)
+    [money] = compare(told(facts), "cm1", window=MARCH)
     assert (money.delta, money.delta_unit, money.change, money.reason) == (3_000, "money", 1.0, None)
-    [share] = compare(facts, "cm1_pct", window=MARCH, now=LATER)
+    [share] = compare(told(facts), "cm1_pct", window=MARCH)
     assert share.delta == pytest.approx(100 / 3)
     assert (share.delta_unit, share.change) == ("pp", None)
 
@@ -129,7 +130,7 @@ def test_no_change_is_shown_where_the_costed_share_moved() -> None:
         SALE | {"posted_at": NOON - 28 * DAY},
         a_posting(posted_at=NOON - 28 * DAY, gross_minor=300, uncosted_minor=300),
     ]
-    [found] = compare(a_ledger(SALE, *before), "cm2_pct", window=MARCH, now=LATER)
+    [found] = compare(told(a_ledger(SALE, *before)), "cm2_pct", window=MARCH)
     assert found.delta is None
     assert found.reason == "uncosted_pct moved by 3.2 points, so the two are not of the same thing"
 

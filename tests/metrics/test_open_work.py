@@ -8,17 +8,27 @@ from typing import Any
 import pytest
 
 from data.lake import Facts
-from metrics.answer import answer
 from metrics.figure import Figure
-from tests.metrics.factories import DAY, HOUR, LATER, NOON, PROMISE, a_line, a_parcel_line, an_open_line, some_facts
+from tests.metrics.factories import (
+    DAY,
+    HOUR,
+    LATER,
+    NOON,
+    PROMISE,
+    a_line,
+    a_parcel_line,
+    an_open_line,
+    asked,
+    some_facts,
+)
 
 
 def split(facts: Facts, name: str, by: str, **more: Any) -> dict[str | None, object]:  # noqa: ANN401 -- any column or argument
-    return {figure.dimensions[by]: figure.value for figure in answer(facts, name, by=[by], **{"now": NOON, **more})}
+    return {figure.dimensions[by]: figure.value for figure in asked(facts, name, by=[by], **{"now": NOON, **more})}
 
 
 def only(facts: Facts, name: str, **more: Any) -> Figure:  # noqa: ANN401 -- any column or argument
-    [figure] = answer(facts, name, **{"now": NOON, **more})
+    [figure] = asked(facts, name, **{"now": NOON, **more})
     return figure
 
 

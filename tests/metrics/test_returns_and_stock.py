@@ -23,12 +23,14 @@ from tests.metrics.factories import (
     a_return,
     a_stream,
     an_open_line,
+    asked,
     some_facts,
+    told,
 )
 
 
 def only(facts: Facts, name: str, **more: Any) -> Figure:  # noqa: ANN401 -- any column or argument
-    [figure] = answer(facts, name, **{"window": MARCH, "now": LATER, **more})
+    [figure] = asked(facts, name, **more)
     return figure
 
 
@@ -63,7 +65,7 @@ def test_by_return_date_the_sale_may_lie_in_another_month() -> None:
 
 def test_the_rows_of_two_kinds_tell_which_sum_they_belong_to() -> None:
     facts = some_facts(order_line=[a_line()], return_line=[a_return(units=2)], shipment_line=[a_parcel_line(units=40)])
-    found = rows(facts, "return_rate_by_return_date", window=MARCH, now=LATER)
+    found = rows(told(facts), "return_rate_by_return_date", window=MARCH)
     assert found.select("part", "numerator", "denominator").rows() == [("numerator", 2, 0), ("denominator", 0, 40)]
 
 
@@ -137,7 +139,7 @@ def test_an_item_that_nobody_counted_has_no_supply_rather_than_none() -> None:
         stock_position=[a_count("CUP", on_hand=9)],
         shipment_line=[a_parcel_line(sku=sku, handed_over_at=LATER - DAY) for sku in ("MUG", "CUP")],
     )
-    found = {f.dimensions["sku"]: f.state for f in answer(facts, "days_of_supply_trailing", now=LATER, by=["sku"])}
+    found = {f.dimensions["sku"]: f.state for f in answer(told(facts), "days_of_supply_trailing", by=["sku"])}
     assert found == {"CUP": "value", "MUG": "no_data"}
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from metrics.answer import answer
 from metrics.window import Window
 from tests.metrics.drawn import published, tables
-from tests.metrics.factories import DAY, LATER, NOON, Row
+from tests.metrics.factories import DAY, NOON, Row, told
 
 WINDOW = Window(NOON, NOON + 12 * DAY)
 
@@ -50,7 +50,7 @@ def test_two_implementations_of_the_fill_rates_agree(drawn: dict[str, list[Row]]
         ("on_time_fill_rate_policy", fill(lines, "ship_by", "on_time_units", "policy")),
     ):
         for grain, (filled, owed) in expected.items():
-            [figure] = answer(facts, f"{name}_{grain}", window=WINDOW, now=LATER)
+            [figure] = answer(told(facts), f"{name}_{grain}", window=WINDOW)
             assert (figure.numerator or 0, figure.denominator or 0) == (filled, owed)
             assert figure.value == (filled / owed if owed else None)
 
@@ -66,5 +66,5 @@ def test_two_implementations_of_the_second_margin_agree(drawn: dict[str, list[Ro
             margin = net + row["shipping_minor"] - sum(row[f"{cost}_minor"] for cost in costs)
             key = (row["channel"], row["currency"])
             expected[key] = expected.get(key, 0) + margin
-    found = answer(published(drawn), "cm2", window=WINDOW, now=LATER, by=["channel", "currency"])
+    found = answer(told(published(drawn)), "cm2", window=WINDOW, by=["channel", "currency"])
     assert {(f.dimensions["channel"], str(f.dimensions["currency"])): f.value for f in found} == expected

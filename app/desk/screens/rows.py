@@ -11,7 +11,7 @@ from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, asked, channels, kept, locations
 from app.desk.shell import page
 from app.services import words
-from app.services.rows import Made, made_of, names
+from app.services.rows import Made, Move, made_of, names
 
 
 def show(visit: Visit) -> None:
@@ -41,7 +41,14 @@ def _figure(made: Made) -> str:
             f'<div class="fw-kpi"><div class="value">{esc(text or words.NOTHING)}</div>'
             f'<div class="delta">{esc(shown)} {mark} {esc("; ".join(figure.reasons))}</div></div>'
         )
+    parts += [f'<p class="fw-note">{_move(move)}</p>' for move in made.moves]
     return "".join(parts)
+
+
+def _move(m: Move) -> str:
+    if not m.move:
+        return esc(f"{m.than}: {m.reason}")
+    return f'<b class="{esc(m.tone)}">{esc(m.move)}</b> than {esc(m.than)}'
 
 
 def _definition(made: Made) -> str:
