@@ -112,7 +112,7 @@ def _told(conflict: Conflict) -> Disagreement:
 
 def _fields(event: object) -> dict[str, Any]:
     """Give an event's fields in words: amounts in major units with their currency."""
-    fields = dict(msgspec.to_builtins(event))
+    fields = {name: value for name, value in msgspec.to_builtins(event).items() if name != "type"}
     currency = str(fields.get("currency") or "")
     return {
         name.removesuffix("_minor").replace("_", " "): words.money(value, currency)

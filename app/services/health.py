@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from actions.people import LOOPBACK
 from app.services import words
 from app.services.freshness import Freshness, known_until, read_streams, sources, state_of
 from app.services.margin import PARTS
 from app.services.schedules import Due, due
 from app.services.workspace import newest
-from data.errors import RequestError
-from data.log.dead_letters import dismiss, list_dead_letters
 from data.log.lookup import heartbeat
-from data.log.records import Stored
 from data.log.status import StreamStatus
 from data.store import Store
 from ingest.status import lags
@@ -57,8 +53,8 @@ class Health:
     balanced: bool  #: received = accepted + duplicates + conflicts + dead letters, in every stream
 
 
-def health(store: Store, now: datetime) -> Health:
-    """Read how every source is doing at this moment."""
+def health(store: Store, now: datetime, undecided: Mapping[tuple[str, str], int]) -> Health:
+    """Read how every source is doing at this moment; `undecided` counts movements that nobody decided, by stream."""
     statuses = read_streams(store)
     with store.log.read() as conn:
         beats = heartbeat(conn, now=now, bins=BINS, minutes=MINUTES)
@@ -69,28 +65,10 @@ def health(store: Store, now: datetime) -> Health:
         sources=sources(statuses, now, tolerances),
         streams=streams,
         beats=beats,
-        unknowns=[*unknown_sources(statuses, now, tolerances), *unknown_figures(store, now, statuses)],
+        unknowns=[*unknown_sources(statuses, now, tolerances, undecided), *unknown_figures(store, now, statuses)],
         lags={name: (_quantile(found, 0.5), _quantile(found, 0.95)) for name, found in measured.items() if found},
         balanced=all(s.received == s.accepted + s.duplicates + s.conflicts + s.dead_letters for s in streams),
     )
-
-
-def letters(store: Store) -> Sequence[Stored]:
-    """Read the dead letters that nobody has set aside."""
-    with store.log.read() as conn:
-        return list_dead_letters(conn)
-
-
-def set_aside(store: Store, record: int, why: str) -> None:
-    """Let nobody be asked about a dead letter again; it still counts as received.
-
-    Raises:
-        RequestError: no reason, or it is no dead letter.
-    """
-    if not why.strip():
-        raise RequestError("to set a record aside, say why: the next person reads it")
-    with store.log.write() as conn:
-        dismiss(conn, record, by=LOOPBACK, why=why)
 
 
 def _stream(s: StreamStatus, now: datetime, tolerances: Due) -> Stream:
@@ -128,7 +106,9 @@ _TELLS = {
 }
 
 
-def unknown_sources(statuses: Sequence[StreamStatus], now: datetime, tolerances: Due) -> list[tuple[str, str]]:
+def unknown_sources(
+    statuses: Sequence[StreamStatus], now: datetime, tolerances: Due, undecided: Mapping[tuple[str, str], int]
+) -> list[tuple[str, str]]:
     """Say what cannot be known because a stream does not speak, or because records were not understood."""
     found = []
     for s in statuses:
@@ -146,11 +126,11 @@ def unknown_sources(statuses: Sequence[StreamStatus], now: datetime, tolerances:
                     "could not be understood; what they say is in no figure until they are replayed",
                 )
             )
-        if s.conflicts:
+        if waiting := undecided.get((s.connection, s.stream), 0):
             found.append(
                 (
-                    f"{words.plural(s.conflicts, 'record')} of {s.connection}/{s.stream}",
-                    "contradict an earlier record of the same movement; a fixed rule chose until a person does",
+                    f"{words.plural(waiting, 'movement')} of {s.connection}/{s.stream}",
+                    "stated in two ways that contradict each other; a fixed rule chose until a person does",
                 )
             )
     return found

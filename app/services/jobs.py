@@ -41,6 +41,11 @@ class Job:
         """Give the share of the present step that is done; 0 where it is not known."""
         return min(self.done / self.total, 1.0) if self.total else 0.0
 
+    def refuse(self, why: str) -> None:
+        """End it before it began."""
+        self.said = (False, why)
+        self._ended.set()
+
     def wait(self, seconds: float) -> bool:
         """Wait for its end; true where it came."""
         return self._ended.wait(seconds)

@@ -113,13 +113,13 @@ def test_the_badge_names_the_worst_source() -> None:
 
 
 def test_what_a_silent_stream_tells_is_not_known_rather_than_late(shop: Store) -> None:
-    told_now = health(shop, NOW + timedelta(hours=5))
+    told_now = health(shop, NOW + timedelta(hours=5), {})
     assert any(what == "What was shipped from warehouse" for what, _ in told_now.unknowns)
     assert any("not known since" in meaning for _, meaning in told_now.unknowns)
 
 
 def test_every_stream_adds_up(shop: Store) -> None:
-    assert health(shop, NOW).balanced
+    assert health(shop, NOW, {}).balanced
     assert all(s.received for s in read_streams(shop))
 
 

@@ -6,22 +6,26 @@ from datetime import timedelta
 
 import streamlit as st
 
-from app.desk.components.badges import FRESHNESS_TONE, badge, outcome
+from app.desk.components.badges import FRESHNESS_TONE, badge
 from app.desk.components.tables import Column, table
-from app.desk.components.text import esc, heading, note, plain, put
+from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, kept
+from app.desk.screens import health_conflicts, health_letters
 from app.desk.shell import empty, page
 from app.services import words
-from app.services.health import BINS, MINUTES, Health, health, letters, set_aside
-from data.errors import FillwellError
-
-MOST, BODY = 50, 4_000  #: dead letters on the screen, characters of each
+from app.services.conflicts import waiting
+from app.services.freshness import read_streams
+from app.services.health import BINS, MINUTES, Health, health
 
 
 def show(visit: Visit) -> None:
     """Draw the screen."""
     with page(visit, "Data health", "who speaks, what was counted, what is not known"):
-        found = kept(visit, "health", lambda: health(visit.store, visit.now))
+        undecided = waiting(visit.store)
+        # What was mended is seen at once, not with the next minute.
+        mended = tuple((s.dead_letters, s.conflicts) for s in read_streams(visit.store))
+        key = ("health", mended, tuple(undecided.items()))
+        found = kept(visit, key, lambda: health(visit.store, visit.now, undecided))
         if not found.streams:
             empty(
                 "Nothing was brought in yet",
@@ -33,12 +37,10 @@ def show(visit: Visit) -> None:
             put(_sources(found))
         with right, st.container(key="card-unknown", height="stretch"):
             put(_unknowns(found))
+        health_letters.show(visit)
+        health_conflicts.show(visit, sum(undecided.values()), sum(s.conflicts for s in found.streams))
         with st.container(key="card-streams"):
             put(_streams(found, visit))
-        if any(s.dead_letters for s in found.streams):
-            with st.container(key="card-letters"):
-                put(heading("Dead letters", "records that could not be understood"))
-                _letters(visit)
 
 
 def _sources(found: Health) -> str:
@@ -119,37 +121,6 @@ def _streams(found: Health, visit: Visit) -> str:
 
 
 _COUNTS = ("received", "accepted", "duplicates", "conflicts", "dead_letters", "restated", "refused")
-
-
-def _letters(visit: Visit) -> None:
-    for letter in letters(visit.store)[:MOST]:
-        with st.expander(f"Record {letter.id}: {plain(letter.connection)} {plain(letter.stream)}"):
-            told = f"{letter.error_class}: {letter.error} · key {letter.key} · {letter.place or 'no place'}"
-            put(note(f"{told} · received {words.instant(letter.arrived)} UTC"))
-            st.code(letter.body[:BODY].decode("utf-8", "replace"), language=None, wrap_lines=True)
-            put(note("Correct the source or the mapping, then read it again, with or without a correction:"))
-            st.code(
-                f"fillwell ingest dead-letters replay {letter.id} --workspace {visit.store.workspace}", language=None
-            )
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                why = st.text_input(
-                    "Why",
-                    key=f"why-{letter.id}",
-                    placeholder="Why nobody needs to look again",
-                    label_visibility="collapsed",
-                )
-                st.button("Set aside", key=f"aside-{letter.id}", on_click=_aside, args=(visit, letter.id, why))
-    for done, text in st.session_state.pop("health-said", []):
-        put(outcome(done, text))
-
-
-def _aside(visit: Visit, record: int, why: str) -> None:
-    try:
-        set_aside(visit.store, record, why)
-        said = (True, f"record {record} is set aside; it still counts as received")
-    except FillwellError as error:
-        said = (False, str(error))
-    st.session_state["health-said"] = [said]
 
 
 def _lag(found: Health, name: str) -> str:

@@ -1,0 +1,1 @@
+"""Two real systems that nobody here wrote, and what is proved against them."""

@@ -1,0 +1,199 @@
+"""What we know beside what the remote systems say, field by field, each read by its own client."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+import polars as pl
+
+from tests.counterparts import merchant
+from tests.counterparts.conftest import Market
+from tests.counterparts.judge_medusa import Raw
+from tests.counterparts.ours import ERP, SHOP, Ours
+
+Pair = tuple[object, object]  #: (what the remote says, what we know)
+UNPAID = ("not_paid", "awaiting", "canceled")
+
+
+def differences(mine: Ours, market: Market) -> dict[str, Pair]:
+    """Compare everything and give what differs."""
+    pairs = {name: check(mine, market) for name, check in CHECKS.items()}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def order_lines(mine: Ours, market: Market) -> Pair:
+    """Compare every line of every order with the storefront's."""
+    wanted = {
+        (_order(order), line["variant_sku"]): (
+            int(line["detail"]["quantity"]),
+            cents(line["unit_price"]),
+            order["sales_channel_id"],
+            _when(order["created_at"]),
+            order["currency_code"].upper(),
+            order["status"] == "canceled",
+            order["payment_status"] not in UNPAID,
+        )
+        for order in _orders(market)
+        for line in order["items"]
+    }
+    lines = mine.rows("order_line").with_columns(pl.col("placed_at").dt.truncate("1ms"))
+    found = {
+        (row["entity"], row["sku"]): (
+            row["ordered_units"],
+            row["unit_price_minor"],
+            row["channel"],
+            row["placed_at"],
+            row["currency"],
+            row["cancelled_units"] == row["ordered_units"],
+            row["paid"],
+        )
+        for row in lines.iter_rows(named=True)
+    }
+    return wanted, found
+
+
+def order_totals(mine: Ours, market: Market) -> Pair:
+    """Compare the total of every order that nothing was sent back of: the storefront lowers those of the others."""
+    orders = _orders(market)
+    wanted = {_order(order): cents(order["total"]) for order in orders if not order["returns"]}
+    totals = {row["entity"]: row["total_minor"] for row in mine.rows("order_total").iter_rows(named=True)}
+    return (wanted, len(orders)), ({key: totals.get(key) for key in wanted}, len(totals))
+
+
+def payments(mine: Ours, market: Market) -> Pair:
+    """Compare every movement of money with the storefront's."""
+    wanted: Counter[tuple[str, str, int]] = Counter()
+    for payment in market.shop.payments():
+        order = _order(payment["payment_collection"]["order"])
+        for kind, moved in (("capture", payment["captures"]), ("refund", payment["refunds"])):
+            for one in moved or ():
+                wanted[order, kind, cents(one["amount"])] += 1
+    rows = mine.rows("payment").filter(pl.col("kind") != "fee").iter_rows(named=True)
+    return wanted, Counter((row["entity"], row["kind"], row["amount_minor"]) for row in rows)
+
+
+def levels(mine: Ours, market: Market) -> Pair:
+    """Compare every level, and beside it what its live reservations hold."""
+    code = {key: name for name, key in market.shop.locations().items()}
+    sku_of = {key: sku for sku, key in market.merchant.shop.items.items()}
+    held: Counter[tuple[str, str]] = Counter()
+    for reservation in market.shop.reservations():
+        held[sku_of[reservation["inventory_item_id"]], code[reservation["location_id"]]] += reservation["quantity"]
+    wanted = {
+        (sku, code[location]): (level["stocked_quantity"], level["reserved_quantity"], held[sku, code[location]])
+        for (sku, location), level in market.shop.levels().items()
+    }
+    found = {
+        (row["sku"], row["location"]): (row["stocked_units"], row["reserved_units"], row["held_units"])
+        for row in mine.rows("level").filter(pl.col("connection") == SHOP).iter_rows(named=True)
+    }
+    return wanted, found
+
+
+def stock(mine: Ours, market: Market) -> Pair:
+    """Compare what lies in each warehouse with the ERP, which alone owns the stock."""
+    rows = mine.rows("stock_position").filter(pl.col("state") == "on_hand").iter_rows(named=True)
+    found = {(row["connection"], row["sku"], row["location"]): row["units"] for row in rows if row["units"]}
+    wanted = {
+        (ERP, code, place.code): quantity
+        for place in merchant.PLACES
+        for code, quantity in market.erp.on_hand(market.merchant.erp.warehouses[place.code]).items()
+        if quantity
+    }
+    return wanted, found
+
+
+def sales(mine: Ours, market: Market) -> Pair:
+    """Compare every sale with the ERP's; what comes back is a sale of its own there, and a return here."""
+    wanted = Counter(
+        (_referred(sale), cents(sale["total_amount"]), sale["state"] == "cancelled") for sale in _sales(market)
+    )
+    rows = mine.rows("sale").iter_rows(named=True)
+    return wanted, Counter((row["entity"], row["total_minor"], row["status"] == "cancelled") for row in rows)
+
+
+def sale_lines(mine: Ours, market: Market) -> Pair:
+    """Compare every line of every sale with the ERP's."""
+    wanted = Counter(
+        (_referred(sale), line["product."]["code"], int(line["quantity"]), cents(line["amount"]))
+        for sale in _sales(market)
+        for line in sale["lines."]
+    )
+    rows = mine.rows("sale_line").iter_rows(named=True)
+    return wanted, Counter((row["entity"], row["sku"], row["units"], row["amount_minor"]) for row in rows)
+
+
+def shipments(mine: Ours, market: Market) -> Pair:
+    """Compare every line that the ERP handed over."""
+    fields = (
+        "warehouse.code",
+        "outgoing_moves.product.code",
+        "outgoing_moves.quantity",
+        "outgoing_moves.sale.reference",
+    )
+    wanted = Counter(
+        (
+            f"{SHOP}/{move['sale.']['reference']}",
+            move["product."]["code"],
+            int(move["quantity"]),
+            row["warehouse."]["code"],
+        )
+        for row in market.erp.rows("stock.shipment.out", [["state", "in", ["shipped", "done"]]], fields)
+        for move in row["outgoing_moves."]
+    )
+    rows = mine.rows("shipment_line").iter_rows(named=True)
+    return wanted, Counter((row["entity"], row["sku"], row["units"], row["location"]) for row in rows)
+
+
+def returns(mine: Ours, market: Market) -> Pair:
+    """Compare every line of every return with the storefront's."""
+    sku_of = {line["id"]: line["variant_sku"] for order in _orders(market) for line in order["items"]}
+    wanted = Counter(
+        (_order(back["order"]), sku_of[line["item_id"]], int(line["quantity"]))
+        for back in market.shop.returns()
+        if back["status"] != "canceled"
+        for line in back["items"]
+    )
+    rows = mine.rows("return_line").iter_rows(named=True)
+    return wanted, Counter((row["entity"], row["sku"], row["units"]) for row in rows)
+
+
+CHECKS: Mapping[str, Callable[[Ours, Market], Pair]] = {
+    "order lines": order_lines,
+    "order totals": order_totals,
+    "payments": payments,
+    "levels": levels,
+    "stock": stock,
+    "sales": sales,
+    "sale lines": sale_lines,
+    "shipments": shipments,
+    "returns": returns,
+}
+
+
+def cents(amount: object) -> int:
+    """Give an amount in minor units."""
+    return round(float(str(amount)) * 100)
+
+
+def _orders(market: Market) -> list[Raw]:
+    return [order for order in market.shop.orders() if order["status"] != "draft"]
+
+
+def _sales(market: Market) -> list[Raw]:
+    fields = ("reference", "state", "total_amount", "origin", "lines.product.code", "lines.quantity", "lines.amount")
+    return [sale for sale in market.erp.rows("sale.sale", [], fields) if not sale["origin"]]
+
+
+def _order(order: Raw) -> str:
+    return f"{SHOP}/{order['display_id']}"
+
+
+def _referred(sale: Raw) -> str:
+    return f"{SHOP}/{sale['reference']}" if sale["reference"] else f"{ERP}/sale-{sale['id']}"
+
+
+def _when(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,93 @@
+"""Both systems with one merchant in them, started once; each module of tests gets them as they were seeded."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.counterparts import serving
+from tests.counterparts.install import install
+from tests.counterparts.judge_medusa import Shop
+from tests.counterparts.judge_tryton import Erp
+from tests.counterparts.places import missing
+from tests.counterparts.postgres import Cluster, cluster
+from tests.counterparts.seed import ERP, SHOP, Merchant, seeded
+
+HERE = Path(__file__).parent
+SHOP_NOW, ERP_NOW = "medusa", "tryton"  #: the databases that tests change
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep these tests out of the everyday run: they install two servers."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.counterparts)
+            item.add_marker(pytest.mark.timeout(1_800))
+
+
+@dataclass(frozen=True)
+class Systems:
+    """Both servers, and their judges."""
+
+    db: Cluster
+    merchant: Merchant
+    shop_url: str
+    erp_url: str
+
+    def anew(self) -> None:
+        """Put both databases back to what was seeded; the servers run on."""
+        for template, database in ((SHOP, SHOP_NOW), (ERP, ERP_NOW)):
+            self.db.copy(template, database)
+
+
+@dataclass(frozen=True)
+class Market:
+    """One merchant in two systems, by their own clients."""
+
+    systems: Systems
+    shop: Shop
+    erp: Erp
+
+    @property
+    def merchant(self) -> Merchant:
+        """Give the ids of what both hold."""
+        return self.systems.merchant
+
+
+@pytest.fixture(scope="session")
+def systems() -> Iterator[Systems]:
+    """Both servers, installed and seeded where that was not done before."""
+    if lacks := missing():
+        pytest.skip(lacks)
+    installed = install(_say)
+    data, merchant = seeded(installed, _say)
+    with ExitStack() as open_:
+        db = open_.enter_context(cluster(data))
+        for template, database in ((SHOP, SHOP_NOW), (ERP, ERP_NOW)):
+            db.copy(template, database)
+        shop = open_.enter_context(serving.medusa(installed.medusa, db, SHOP_NOW))
+        erp = open_.enter_context(serving.tryton(installed.tryton, db, ERP_NOW))
+        _say(f"Medusa serves at {shop}, Tryton at {erp}")
+        yield Systems(db, merchant, shop, erp)
+
+
+@pytest.fixture(scope="module")
+def market(systems: Systems) -> Iterator[Market]:
+    """Both as they were seeded; a module's tests share them and take different orders and items."""
+    systems.anew()
+    shop, erp = Shop(systems.shop_url, systems.merchant.shop.key), Erp(systems.erp_url, ERP_NOW)
+    yield Market(systems, shop, erp)
+    shop.close()
+    erp.close()
+
+
+def _say(text: str) -> None:
+    """Tell past pytest's capture what takes so long."""
+    os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"\ncounterparts: {text}\n".encode())
