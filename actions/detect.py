@@ -98,6 +98,9 @@ def detect(
                 report.shadow.append(detector.id)
             _Round(conn, view, detector, rules, in_shadow, report).run(findings)
         _count_children(conn, children)
+        for detector, findings in armed:
+            if not any(stream in detector.streams for _, stream in late):
+                _put_under_causes(conn, detector, findings)
     return report
 
 
@@ -180,7 +183,8 @@ class _Round:
 
     def _refresh(self, case: dict[str, Any], finding: dict[str, Any], *, confirmed: bool) -> None:
         values = _content(finding)
-        values["parent"] = None
+        if not json.loads(finding["causes"]):
+            values["parent"] = None
         if any(case[name] != value for name, value in values.items()):
             self.report.updated += 1
             write_exposures(self.conn, case["id"], exposures(finding["lines"]))
@@ -318,6 +322,19 @@ def _suppress(
     parent = _feed_case(conn, behind)
     c = t.case.c
     conn.execute(sa.update(t.case).where(c.detector == detector.id, c.status.in_(LIVE)).values(parent=parent))
+
+
+def _put_under_causes(conn: sa.Connection, detector: Detector[Any], findings: list[dict[str, Any]]) -> None:
+    """Put a case under the live case of what causes it, and let it stand by itself where that is gone."""
+    c = t.case.c
+    for finding in findings:
+        causes: list[str] = json.loads(finding["causes"])
+        if not causes:
+            continue
+        named = [sa.and_(c.detector == d, c.subject == s) for d, _, s in (cause.partition("/") for cause in causes)]
+        parent = conn.execute(sa.select(sa.func.min(c.id)).where(c.status.in_(LIVE), sa.or_(*named))).scalar()
+        mine = (c.detector == detector.id, c.subject == finding["subject"], c.status.in_(LIVE))
+        conn.execute(sa.update(t.case).where(*mine).values(parent=parent))
 
 
 def _feed_case(conn: sa.Connection, behind: set[Stream]) -> int | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import polars as pl
 
@@ -20,7 +20,7 @@ _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "evidence": pl.String, "members": pl.String, "lines": pl.String, "exposed_minor": pl.Int64,
     "expected_loss_minor": pl.Int64, "currency": pl.String, "probability": pl.Float64,
     "cost_of_delay_minor": pl.Int64, "deadline": T, "suggested": pl.String, "opens": pl.Boolean,
-    "hold_seconds": pl.Int64,
+    "hold_seconds": pl.Int64, "causes": pl.String,
 }  # fmt: skip
 FINDING = pl.Schema(_COLUMNS)
 
@@ -81,6 +81,7 @@ class Finding:
     suggested: str | None = None  #: type of action
     members: Sequence[str] = ()  #: subjects, where one case stands for many
     opens: bool = True
+    causes: Sequence[str] = ()  #: `detector/subject`: while a case of one of these lives, this one is counted under it
     hold_seconds: int = 0  #: how long it must last before it is believed, beyond being seen twice
 
 
@@ -96,10 +97,21 @@ def frame(findings: Sequence[Finding]) -> pl.DataFrame:
             "expected_loss_minor": sum(m.expected_loss_minor for m in f.money),
             "currency": f.currency, "probability": f.probability, "cost_of_delay_minor": f.cost_of_delay_minor,
             "deadline": f.deadline, "suggested": f.suggested, "opens": f.opens, "hold_seconds": f.hold_seconds,
+            "causes": _json(list(f.causes)),
         }
         for f in findings
     ]  # fmt: skip
     return pl.DataFrame(rows, schema=FINDING)
+
+
+def at_stake(lines: Iterable[Mapping[str, Any]], share: float) -> list[Money]:
+    """Give what is open of some order lines at its net value, and the share of it that is expected to be lost."""
+    money = []
+    for line in lines:
+        exposed = line["net_minor"] * line["open_units"] // max(line["ordered_units"], 1)
+        loss = round(share * exposed)
+        money.append(Money(line=f"{line['entity']}/{line['line_id']}", exposed_minor=exposed, expected_loss_minor=loss))
+    return money
 
 
 def per_hour(loss_minor: int, deadline: datetime | None, now: datetime) -> int:

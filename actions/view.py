@@ -23,6 +23,12 @@ WORDS = {
     "channel": "channel rules",
     "projection": "a stock projection (orders, stock and supplier terms)",
     "schedules": "a schedule for at least one source",
+    "level": "the channel's own stock levels",
+    "sale": "the ERP's sales",
+    "order_total": "what channels charged for orders",
+    "payment": "payments",
+    "return_line": "returns",
+    "catalogue": "a connection whose items are another's (`items_from`)",
 }
 
 
@@ -70,16 +76,22 @@ class View:
     _memo: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)
 
     def has(self, need: str) -> bool:
-        """Tell whether an input is there: a fact table with rows, `projection` or `schedules`."""
+        """Tell whether an input is there: a fact table with rows, `projection`, `schedules` or `catalogue`."""
+        if need == "catalogue":
+            return any(account.items_from != name for name, account in self.accounts.items())
         if need == "projection":
             return self.projection is not None and self.projection.height > 0
         if need == "schedules":
             return bool(self.schedules)
         return self.facts.has(need)
 
-    def as_of(self, *streams: str) -> datetime:
+    def as_of(self, *streams: str, connection: str | None = None) -> datetime:
         """Tell until when the picture of all these streams is complete; now where nobody says otherwise."""
-        known = [s.as_of or s.succeeded_at for s in self.statuses if s.stream in streams]
+        known = [
+            s.as_of or s.succeeded_at
+            for s in self.statuses
+            if s.stream in streams and connection in (None, s.connection)
+        ]
         return min((at for at in known if at is not None), default=self.now)
 
     def atp(self) -> pl.DataFrame:
@@ -121,6 +133,8 @@ def expected_listings(view: View) -> pl.DataFrame:
     """Say what every listing should offer: clamp(min(cap, sum of ATP over the channel's locations - buffer), 0).
 
     A listing whose item has no stock record at any of the channel's locations is left out: unknown is not zero.
+    A channel whose stock another system owns takes orders before that system allocates them: what is open counts there
+    as promised, whether it is allocated or not.
     """
     channels = view.facts.frame("channel").select(
         pl.col("entity").alias("channel"),
@@ -131,16 +145,37 @@ def expected_listings(view: View) -> pl.DataFrame:
     pools = channels.select("channel", "location").explode("location").join(view.atp(), on="location")
     supply = pools.group_by("channel", "sku").agg(
         pl.col("atp").sum(),
+        pl.col("sellable").sum(),
+        pl.col("allocated").sum(),
         pl.col("counted_at").max(),
         pl.struct("location", "atp").alias("pools"),
     )
+    promised = pl.max_horizontal("allocated", pl.col("open_units").fill_null(0))
+    free = pl.when(pl.col("connection").is_in(_guests(view))).then(pl.col("sellable") - promised).otherwise("atp")
     wanted = (pl.col("atp") - pl.col("buffer_units").fill_null(0)).clip(lower_bound=0)
     return (
         view.facts.frame("listing")
         .join(supply, on=["channel", "sku"])
         .join(channels.drop("location"), on="channel")
+        .join(_open_units(view, channels), on=["channel", "sku"], how="left")
+        .with_columns(free.alias("atp"))
         .with_columns(pl.min_horizontal(wanted, "cap_units").alias("expected"))
     )
+
+
+def _guests(view: View) -> list[str]:
+    """Name the connections whose stock another system owns."""
+    return sorted(name for name, account in view.accounts.items() if not account.owns_stock)
+
+
+def _open_units(view: View, channels: pl.DataFrame) -> pl.DataFrame:
+    """Sum by channel and sku what is still to be shipped from its locations, or nobody knows yet from where."""
+    lines = view.facts.frame("order_line").filter(pl.col("open_units") > 0).select("sku", "location", "open_units")
+    places = channels.select("channel", "location").explode("location")
+    located = lines.join(places, on="location")
+    nowhere = lines.filter(pl.col("location").is_null()).join(channels.select("channel"), how="cross")
+    both = pl.concat([frame.select("channel", "sku", "open_units") for frame in (located, nowhere)])
+    return both.group_by("channel", "sku").agg(pl.col("open_units").sum())
 
 
 def daily_units(view: View, *by: str, days: int = 28) -> pl.DataFrame:

@@ -43,9 +43,16 @@ def find(view: View, p: Parameters) -> pl.DataFrame:
             pl.col("per_day").fill_null(0.0),
             (pl.col("counted_at") <= seen - p.sync_grace).alias("settled"),
         )
+        .join(_levels(view), on=["connection", "sku"], how="left")
         .sort("entity")
     )
     return frame([_finding(row, view, p) for row in drifted.iter_rows(named=True)])
+
+
+def _levels(view: View) -> pl.DataFrame:
+    """Name the places where a channel keeps levels of its own, from which its listings follow, by item."""
+    places = view.facts.frame("level").group_by("connection", "sku")
+    return places.agg(pl.col("location").sort().alias("levels"))
 
 
 def _finding(row: dict[str, Any], view: View, p: Parameters) -> Finding:
@@ -87,7 +94,9 @@ def _finding(row: dict[str, Any], view: View, p: Parameters) -> Finding:
         currency=row["currency"] or "",
         probability=probability,
         cost_of_delay_minor=round(loss / p.horizon_hours),
-        suggested="set_listing_quantity",
+        # Where the listing follows from levels, it is they that are set; what is wrong with them causes this.
+        suggested="set_listing_quantity" if row["levels"] is None else None,
+        causes=[f"{cause}/{row['sku']}@{place}" for place in row["levels"] or () for cause in ("X07", "X51")],
         opens=abs(row["drift"]) > row["tolerance"],
         hold_seconds=0 if row["settled"] else int(p.hold.total_seconds()),
     )

@@ -78,16 +78,16 @@ def _order(lines: Sequence[dict[str, Any]], known_until: datetime, now: datetime
     money = _money(lines, p)
     since = first["stage_since"]
     age = "" if since is None else f" for {int((known_until - since).total_seconds() // 3600)} h"
-    late = "past its ship-by, " if first["past_promise"] else ""
+    is_late = first["past_promise"]
     return Finding(
         subject=first["entity"],
-        title=f"order {number} is {late}{first['stage']} at {first['location'] or 'no location'}{age}",
+        title=f"order {number} {first['stage']} at {first['location'] or '?'}{age}{', late' if is_late else ''}",
         kind="order",
         object_id=first["entity"],
         channel=first["channel"],
         location=first["location"],
         order=first["entity"],
-        ours={"ship_by": first["ship_by"]},
+        ours={"stage": "shipped" if is_late else "moved on", "ship_by": first["ship_by"]},
         remote={"stage": first["stage"], "since": since},
         evidence={
             "past_ship_by": first["past_promise"],

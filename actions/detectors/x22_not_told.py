@@ -49,7 +49,7 @@ def _finding(lines: Sequence[dict[str, Any]], known_until: datetime, p: Paramete
     hours = (known_until - first["handed_over_at"]) / timedelta(hours=1)
     return Finding(
         subject=first["entity"],
-        title=f"{first['location']} shipped order {order} {hours:.1f} h ago, {first['channel']} was not told",
+        title=f"order {order} left {hours:.1f} h ago, {first['channel']} not told",
         kind="order",
         object_id=first["entity"],
         channel=first["channel"],
