@@ -37,8 +37,8 @@ class Item:
     type: str
     wave: int
     status: str
-    words: str  #: what the plan says that it does, or what became of it
-    plan: Mapping[str, Any]
+    words: str  #: what it does
+    result: str  #: what a read-back showed, or why it was not done
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,7 @@ def advance(desk: Desk, run_id: int, *, by: Person | None = None) -> bool:
         opened = [item for item in items if item.wave <= row["wave"]]
         failed = next((item for item in opened if item.status in DONE and item.status != "verified"), None)
         if failed is not None:
-            _end(conn, row, "stopped", desk.now, words=f"action {failed.action} is {failed.status}: {failed.words}")
+            _end(conn, row, "stopped", desk.now, words=f"action {failed.action} is {failed.status}: {failed.result}")
             return True
         if any(item.status != "verified" for item in opened):
             return False
@@ -218,10 +218,12 @@ def _item(row: Mapping[str, Any], run: Mapping[str, Any]) -> Item:
     action = shown(row)
     held = action["status"] == "planned" and (row["wave"] > run["wave"] or run["status"] != "running")
     read = action["read_back"] or {}
-    told = None if action["status"] == "planned" else read.get("words") or action["outcome"]
+    result = read.get("words", "")
+    if action["status"] in DONE and not result:
+        result = action["outcome"] or ""
     return Item(
         action=action["id"], case=action["case_id"], type=action["type"], wave=row["wave"],
-        status="held" if held else action["status"], words=told or action["plan"]["words"], plan=action["plan"],
+        status="held" if held else action["status"], words=action["plan"]["words"], result=result,
     )  # fmt: skip
 
 

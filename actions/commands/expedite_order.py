@@ -17,6 +17,8 @@ from data.money import to_major
 from ingest.adapter import WriteRequest
 from ingest.warehouse import write
 
+#: What is done next with work that stands in a status.
+NEXT = {"released": "pick", "picking": "pick", "picked": "pack", "packed": "hand over"}
 URGENT = 9  #: the highest priority that a warehouse knows
 
 
@@ -44,7 +46,7 @@ def plan(ask: Ask) -> Draft:
     case = ask.case
     return Draft(
         target=f"work/{work.work}",
-        words=f"{work.location}: pick order {number_of(work.order)} first",
+        words=f"{work.location}: {NEXT.get(work.status, 'pick')} order {number_of(work.order)} first",
         direction="protective",
         request=_request(work, wanted, ask.reference),
         changes=_changes(ask.look.connection, work, wanted),
@@ -53,7 +55,7 @@ def plan(ask: Ask) -> Draft:
             _standing(work),
             *_promised(moment(case["deadline"]), ask.view.now),
         ),
-        side_effects=(f"other orders of {work.location} are picked one place later; no customer is written to",),
+        side_effects=("other orders at the same place go one place later; no customer is written to",),
         reversible="until it has left, by giving up its place",
         expected=_expected(work, wanted),
         value_minor=case["exposed_minor"],

@@ -171,7 +171,7 @@ def test_an_order_past_its_ship_by_is_stuck() -> None:
 def test_a_stuck_order_is_called_by_its_number_and_opens_with_its_own_action() -> None:
     late = [a_line("536558", "MUG", 3, ship_by=NOON - HOUR), a_line("536558", "CUP", 4, line="2")]
     [case] = found("X10", a_view(order_line=late))
-    assert case["title"] == "order 536558 is past its ship-by, released at NORTH for 5 h"
+    assert case["title"] == "order 536558 released at NORTH for 5 h, late"
     assert json.loads(case["evidence"])["open_lines"] == ["3 of MUG", "4 of CUP"]
     assert case["suggested"] == "expedite_order"
 

@@ -97,7 +97,7 @@ def test_what_is_planned_together_is_shown_whole_before_anything_is_sent(drifted
     assert not page.exception
     text = html_of(page)
     assert "13 fixes planned" in text
-    assert "1, then 10, then 2: each wave is read back before the next" in text
+    assert "Sent in waves: 1, then 10, then 2. Each is read back before the next" in text
     assert all(f"web: offer 10 of {sku} instead of 90" in text for sku in SKUS)
     channel.work()
     assert channel.merchant.writes == []

@@ -70,7 +70,9 @@ def _decide(visit: Visit, basket: Basket) -> None:
     number = len(basket.lines)
     worth = " and ".join(words.money(minor, currency) for currency, minor in basket.totals)
     put(heading(f"{words.plural(number, 'fix', 'fixes')} planned", f"worth {worth}" if worth else "", aside=_unsent()))
-    put(note(f"{in_waves(basket.waves)}: each wave is read back before the next. The first failure stops it."))
+    put(
+        note(f"Sent in waves: {in_waves(basket.waves)}. Each is read back before the next; the first failure stops it.")
+    )
     _list(
         [Column("Case", "number"), Column("What is sent"), Column("Worth", "number")],
         [(line.case, line.words, words.money(line.value_minor, line.currency)) for line in basket.lines],
@@ -145,7 +147,10 @@ def _follow(visit: Visit, run: Run) -> None:
     )  # fmt: skip
     if run.words:
         put(f'<div class="fw-note">{badge("stopped", "bad")} {esc(run.words)}. Nothing after it is sent.</div>')
-    _list([Column("Wave", "number"), Column("Case", "number"), Column("State", "html"), Column("What")], _rows(run))
+    _list(
+        [Column("Wave", "number"), Column("Case", "number"), Column("State", "html"), Column("What is sent", "html")],
+        _rows(run),
+    )
     with st.container(horizontal=True, gap="small"):
         if run.status == "running":
             st.button("Stop here", key="bulk-stop", on_click=_stop, args=(visit, run.id))
@@ -171,7 +176,13 @@ def _ladder(run: Run) -> str:
 
 
 def _rows(run: Run) -> list[tuple[object, ...]]:
-    return [(item.wave, item.case, _state(item), item.words) for item in run.items]
+    return [(item.wave, item.case, _state(item), _told(item)) for item in run.items]
+
+
+def _told(item: Item) -> str:
+    """Write what an action does, and below it what became of it."""
+    result = f'<div class="q">{esc(item.result)}</div>' if item.result else ""
+    return f"<div>{esc(item.words)}</div>{result}"
 
 
 def _state(item: Item) -> str:
