@@ -192,6 +192,7 @@ class InspectionStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     dispositions: tuple[str, ...]  #: restock | dispose, in the order of lines
     received_at: datetime
     inspected_at: datetime | None = None
+    cost_minor: int = 0  #: of the return: its label, taking it in, looking at it
 
 
 class PaymentMoved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="payment"):

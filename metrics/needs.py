@@ -73,7 +73,7 @@ INSPECTIONS = Need(
 )  # fmt: skip
 RETURN_COSTS = Need(
     name="return costs", table="line_amount", proof=pl.col("return_cost_minor") != 0, streams=("inspections",),
-    brings="import the cost of return labels and handling",
+    brings="connect a warehouse whose inspections carry what a return costs: label and handling",
 )  # fmt: skip
 STOCK = Need(
     name="stock counts",

@@ -241,18 +241,23 @@ def _without_tax(line: Line, amount: int) -> int:
 def _return_rows(
     head: Head, lines: Mapping[str, Line], costs: Mapping[str, Costs], inspections: Sequence[InspectionStated]
 ) -> list[Row]:
-    """Reverse the cost of what came back, at the cost it left with; what is damaged is written down by as much."""
+    """Reverse the cost of what came back, at the cost it left with; what is damaged is written down by as much.
+
+    What the return itself cost falls on the lines that came back, by their units.
+    """
     rows: list[Row] = []
     back: dict[str, int] = {}
     for inspection in inspections:
         at = inspection.inspected_at or inspection.received_at
-        for units, disposition in zip(inspection.lines, inspection.dispositions, strict=True):
-            if (line := lines.get(units.line)) is None:
-                continue
+        came = [(u, d) for u, d in zip(inspection.lines, inspection.dispositions, strict=True) if u.line in lines]
+        shares = allocate(inspection.cost_minor, [u.units for u, _ in came]) if came else []
+        for (units, disposition), share_ in zip(came, shares, strict=True):
+            line = lines[units.line]
             before = back.get(units.line, 0)
             back[units.line] = before + units.units
             cost = 0 if line.is_service else costs[units.line].between(before, back[units.line])
-            posting = _Posting("return", at, cogs=-cost, write_down=0 if disposition == "restock" else cost)
+            write_down = 0 if disposition == "restock" else cost
+            posting = _Posting("return", at, cogs=-cost, return_cost=share_, write_down=write_down)
             rows.append(_row(head, units.line, line, posting))
     return rows
 

@@ -144,6 +144,8 @@ class Inspection(Item, kw_only=True, frozen=True, rename={"return_id": "return"}
     lines: list[InspectionLine]
     received_at: Time
     inspected_at: Time | None = None
+    return_cost: Amount = "0"
+    currency: Currency | None = None
 
 
 class TransferLine(msgspec.Struct, frozen=True, gc=False):
@@ -248,6 +250,7 @@ def inspection(raw: Inspection, context: Context) -> InspectionStated:
         lines=tuple(Units(line.line, line.sku, line.quantity) for line in raw.lines),
         dispositions=tuple(line.disposition for line in raw.lines), received_at=utc(raw.received_at),
         inspected_at=maybe_utc(raw.inspected_at),
+        cost_minor=minor(raw.return_cost, raw.currency or context.currency),
     )  # fmt: skip
 
 

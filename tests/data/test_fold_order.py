@@ -290,6 +290,17 @@ def test_a_sale_without_a_known_cost_is_uncosted_not_free() -> None:
     assert ledger(rows, "cogs_minor", "uncosted_minor", entry="sale") == [(0, 950)]
 
 
+def test_what_a_return_costs_is_booked_with_its_inspection_and_split_by_units() -> None:
+    # 3 of A and 1 of B came back for 4.01 together: 401 pence by 3:1 are 301 and 100.
+    order = an_order(ORDER, a_line("1", "A", 3), a_line("2", "B", 1))
+    parts = (("1", "A", 3), ("2", "B", 1))
+    rows = fold(
+        order, a_parcel("P1", ORDER, *parts), a_return("R1", ORDER, *parts),
+        an_inspection("I1", "R1", ORDER, *parts, dispositions=("restock", "restock"), cost_minor=401),
+    )  # fmt: skip
+    assert ledger(rows, "line_id", "return_cost_minor", entry="return") == [("1", 301), ("2", 100)]
+
+
 def test_a_service_line_is_rendered_with_the_first_parcel_and_needs_no_cost() -> None:
     order = an_order(ORDER, a_line(), a_line("2", "POST", 1, "4.00", kind="service"))
     assert fold(order)["line_amount"] == []
