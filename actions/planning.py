@@ -27,6 +27,7 @@ from actions.view import View, lateness
 from data.errors import RequestError, SourceError
 from data.events import Event, encode
 from data.log.lookup import last_heard
+from ingest.verbs import VerbMissing
 
 _DAY = 86_400_000_000
 
@@ -76,11 +77,16 @@ def plan(
     remote = _look(desk, look, targets, halted=halted)
     key = _key(f"case-{case_id}", chosen, remote, _revision(desk, case_id, chosen))
     reference = f"fillwell/case-{case_id}/{key[-10:]}"
-    draft = kind.plan(Ask(case=case, view=view, look=look, remote=remote, reference=reference, choice=choice or {}))
+    system = _system(targets, look.connection)
+    ask = Ask(case=case, view=view, look=look, remote=remote, reference=reference, system=system, choice=choice or {})
+    try:
+        draft = kind.plan(ask)
+    except VerbMissing as missing:
+        return Planned(card=None, action=None, created=False, words=f"blocked: {missing}")
     card = _card(desk, view, kind, draft, policy, reference)
     if card.blocked is not None:
         return Planned(card=card, action=None, created=False, words=f"blocked: {card.blocked}")
-    return _store(desk, case, kind, look, draft, card, policy, key=key, by=by)
+    return _store(desk, case, kind, look, draft, card, policy, key=key, by=by, system=system)
 
 
 def plan_due(desk: Desk, view: View, targets: Targets, *, most: int = 20) -> int:
@@ -122,6 +128,7 @@ def undo(desk: Desk, view: View, action_id: int, *, by: Person, targets: Targets
         row, halted = load(conn, action_id), standstill(conn)
         case, policy = cases.load(conn, row["case_id"]), policy_of(conn, row["type"])
     kind, intent = action_type(row["type"]), intent_of(row)
+    intent = msgspec.structs.replace(intent, system=intent.system or _system(targets, intent.connection))
     if kind.undo is None:
         raise RequestError(f"{kind.title.lower()} cannot be taken back: {kind.id} has no compensating command")
     if row["status"] not in ("verified", "confirmed", "mismatch"):
@@ -135,7 +142,7 @@ def undo(desk: Desk, view: View, action_id: int, *, by: Person, targets: Targets
     if draft.blocked is not None:
         return Planned(card=card, action=None, created=False, words=f"it cannot be taken back: {draft.blocked}")
     card = msgspec.structs.replace(card, blocked=None)
-    return _store(desk, case, kind, look, draft, card, policy, key=key, by=by, undoes=action_id)
+    return _store(desk, case, kind, look, draft, card, policy, key=key, by=by, undoes=action_id, system=intent.system)
 
 
 def approve(desk: Desk, action_id: int, *, by: Person) -> Step:
@@ -213,6 +220,11 @@ def _look(desk: Desk, look: Look, targets: Targets, *, halted: str | None) -> Ev
     return target_of(targets, look.connection).read_back(look.stream, look.key)
 
 
+def _system(targets: Targets, connection: str) -> str:
+    """Tell what kind of system a connection is; nothing where it is not connected."""
+    return targets[connection].system if connection in targets else ""
+
+
 def _key(origin: str, kind: str, remote: Event | None, revision: int) -> str:
     """Derive the idempotency key from the case, the action and the state of the target that it was planned against."""
     state = b"" if remote is None else encode(remote)
@@ -278,11 +290,12 @@ def _store(
     *,
     key: str,
     by: Person,
+    system: str,
     undoes: int | None = None,
 ) -> Planned:
     intent = Intent(
         type=kind.id, connection=look.connection, stream=look.stream, key=look.key, request=draft.request,
-        expected=dict(draft.expected), reference=card.reference,
+        expected=dict(draft.expected), reference=card.reference, system=system,
     )  # fmt: skip
     command = msgspec.json.encode(intent, order="sorted").decode()
     second = policy.second_above_minor is not None and draft.value_minor > policy.second_above_minor

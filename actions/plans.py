@@ -17,7 +17,9 @@ import polars as pl
 from actions.view import View
 from data.events import Event
 from data.lake import Facts
+from ingest import verbs
 from ingest.adapter import WriteRequest
+from ingest.verbs import Verbs
 
 Direction = Literal["protective", "expansive"]
 
@@ -50,7 +52,15 @@ class Ask:
     look: Look
     remote: Event | None  #: read just now
     reference: str  #: what the remote's own records will say about who changed it
+    system: str = (
+        ""  #: the kind of system that is looked at: it decides how a verb is spelled, and whether there is one
+    )
     choice: Mapping[str, int | str] = field(default_factory=dict)  #: what a person chose to do otherwise
+
+    @property
+    def verbs(self) -> Verbs:
+        """Give the verbs of the system that is looked at."""
+        return verbs.of(self.system)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +91,12 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     request: WriteRequest | None
     expected: dict[str, Any]
     reference: str
+    system: str = ""  #: the kind of system
+
+    @property
+    def verbs(self) -> Verbs:
+        """Give the verbs of the system that it was sent to."""
+        return verbs.of(self.system)
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +140,7 @@ class Meanwhile:
     sold: int = 0
     returned: int = 0
     orders: tuple[str, ...] = ()
+    facts: Facts | None = None  #: what is published now, for what changes only our own books
 
 
 C = TypeVar("C")
@@ -141,6 +158,7 @@ class ActionType(Generic[C]):
     verify: Callable[[Intent, Event | None, Meanwhile], Verdict]
     undo: Callable[[Intent, Event | None, str], Draft] | None = None
     document: str | None = None  #: kind of event that states the thing made
+    finds: Callable[[Intent, Event], bool] | None = None  #: recognises it; by our reference where it is not given
     internal: bool = False  #: changes nothing at a remote: it has no request, and failing is no mismatch
     idempotent: bool = True  #: the remote keeps idempotency keys: the same key twice has one effect
     settle: timedelta = timedelta(seconds=60)  #: how long the remote may take to show what it accepted

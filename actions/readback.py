@@ -19,7 +19,7 @@ from actions.policy import count_verified, count_wrong, standstill
 from actions.registry import action_type
 from actions.rows import ids, intent_of, load, move_on
 from actions.sending import ATTEMPTS
-from actions.targets import Target, Targets, find_event, target_of
+from actions.targets import OWN, Target, Targets, find_event, target_of
 from actions.write_back import close_case, open_case
 from data.clock import from_micros
 from data.errors import RequestError, SourceError
@@ -83,9 +83,12 @@ def _read_back(
     target.refresh(intent.stream)
     if kind.document is None:
         return None
-    return find_event(
-        desk.store, kind.document, row["sent_at"] or 0, lambda e: getattr(e, "reference", None) == intent.reference
-    )
+    finds = kind.finds or _bears_our_reference
+    return find_event(desk.store, kind.document, row["sent_at"] or 0, lambda event: finds(intent, event))
+
+
+def _bears_our_reference(intent: Intent, event: Event) -> bool:
+    return getattr(event, "reference", None) == intent.reference
 
 
 def _meanwhile(desk: Desk, intent: Intent, row: Mapping[str, Any]) -> Meanwhile:
@@ -95,12 +98,15 @@ def _meanwhile(desk: Desk, intent: Intent, row: Mapping[str, Any]) -> Meanwhile:
     now, expected = desk.clock(), intent.expected
     sent_at = from_micros(row["sent_at"] or desk.now)
     told = Meanwhile(now=now, sent_at=sent_at, verified_before=row["verified_at"] is not None, as_of=as_of)
-    if "quantity" not in expected:
+    own = intent.connection == OWN
+    if "quantity" not in expected and not own:
         return told
     try:
         facts = open_facts(desk.store)
     except RequestError:  # nothing was published yet, so no sale is known either
         return told
+    if own:
+        return replace(told, facts=facts)
     sold, returned, orders = sold_since(facts, expected["channel"], expected["sku"], sent_at)
     return replace(told, sold=sold, returned=returned, orders=orders)
 

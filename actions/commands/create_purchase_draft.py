@@ -12,7 +12,6 @@ from actions.plans import ActionType, Ask, Draft, Intent, Look, Meanwhile, Verdi
 from actions.view import View
 from data.errors import RequestError
 from data.events import Event, PurchaseStated
-from ingest.erp import write
 
 
 def look(case: Mapping[str, Any], view: View) -> Look:
@@ -34,7 +33,7 @@ def plan(ask: Ask) -> Draft:
     return drafting(
         ask,
         "purchase",
-        write.create_purchase_draft(name, location, {case["sku"]: units}, reference=ask.reference),
+        ask.verbs.create_purchase_draft(name, location, {case["sku"]: units}, reference=ask.reference),
         units=units,
         parties={"supplier": name, "location": location},
         words=f"draft a purchase of {units} {case['sku']} from {name} for {location}",
@@ -52,7 +51,7 @@ def verify(intent: Intent, event: Event | None, _meanwhile: Meanwhile) -> Verdic
 def undo(intent: Intent, event: Event | None, reference: str) -> Draft:
     """Cancel the draft; one that was sent is the supplier's business now."""
     document = found(intent, _document(event), "purchase")
-    return cancelling(intent, document, "purchase", write.cancel_purchase_draft(document.number), reference)
+    return cancelling(intent, document, "purchase", intent.verbs.cancel_purchase_draft(document.number), reference)
 
 
 def _document(event: Event | None) -> Document | None:

@@ -12,7 +12,6 @@ from actions.plans import ActionType, Ask, Draft, Intent, Look, Meanwhile, Verdi
 from actions.view import View
 from data.errors import RequestError
 from data.events import Event, TransferStated
-from ingest.warehouse import write
 
 
 def look(case: Mapping[str, Any], view: View) -> Look:
@@ -36,7 +35,7 @@ def plan(ask: Ask) -> Draft:
     return drafting(
         ask,
         "transfer",
-        write.create_transfer_draft(origin, location, {case["sku"]: units}, reference=ask.reference),
+        ask.verbs.create_transfer_draft(origin, location, {case["sku"]: units}, reference=ask.reference),
         units=units,
         parties={"origin": origin, "destination": location},
         words=f"draft a transfer of {units} {case['sku']} from {origin} to {location}",
@@ -55,7 +54,7 @@ def verify(intent: Intent, event: Event | None, _meanwhile: Meanwhile) -> Verdic
 def undo(intent: Intent, event: Event | None, reference: str) -> Draft:
     """Cancel the draft; what was sent has left."""
     document = found(intent, _document(event), "transfer")
-    return cancelling(intent, document, "transfer", write.cancel_transfer_draft(document.number), reference)
+    return cancelling(intent, document, "transfer", intent.verbs.cancel_transfer_draft(document.number), reference)
 
 
 def _document(event: Event | None) -> Document | None:

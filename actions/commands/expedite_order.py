@@ -15,7 +15,7 @@ from data.errors import RequestError
 from data.events import Event, PriorityChange, WorkStated
 from data.money import to_major
 from ingest.adapter import WriteRequest
-from ingest.warehouse import write
+from ingest.verbs import Verbs
 
 #: What is done next with work that stands in a status.
 NEXT = {"released": "pick", "picking": "pick", "picked": "pack", "packed": "hand over"}
@@ -48,7 +48,7 @@ def plan(ask: Ask) -> Draft:
         target=f"work/{work.work}",
         words=f"{work.location}: {NEXT.get(work.status, 'pick')} order {number_of(work.order)} first",
         direction="protective",
-        request=_request(work, wanted, ask.reference),
+        request=_request(ask.verbs, work, wanted, ask.reference),
         changes=_changes(ask.look.connection, work, wanted),
         why=(
             _stake(case),
@@ -93,7 +93,7 @@ def undo(intent: Intent, event: Event | None, reference: str) -> Draft:
         target=f"work/{work.work}",
         words=f"{work.location}: give order {number_of(work.order)} its old place in the pick wave",
         direction="protective",
-        request=_request(work, before, reference),
+        request=_request(intent.verbs, work, before, reference),
         changes=_changes(intent.connection, work, before),
         why=("takes back an earlier action", _standing(work)),
         side_effects=("what was picked meanwhile stays picked",),
@@ -121,10 +121,10 @@ def _work(event: Event | None, key: str | None) -> WorkStated:
     return event
 
 
-def _request(work: WorkStated, priority: int, reference: str) -> WriteRequest | None:
+def _request(verbs: Verbs, work: WorkStated, priority: int, reference: str) -> WriteRequest | None:
     if work.version is None:
         return None
-    return write.set_priority(work.work, priority, expected_version=work.version, reference=reference)
+    return verbs.set_priority(work.work, priority, expected_version=work.version, reference=reference)
 
 
 def _changes(connection: str, work: WorkStated, priority: int) -> tuple[Change, ...]:

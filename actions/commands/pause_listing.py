@@ -5,13 +5,13 @@ from __future__ import annotations
 from actions.commands.set_listing_quantity import listing_of, look
 from actions.plans import ActionType, Ask, Change, Draft, Intent, Meanwhile, Verdict
 from data.events import Event, ListingStated
-from ingest.storefront import write
+from ingest.verbs import Verbs
 
 
 def plan(ask: Ask) -> Draft:
     """Pause it, or resume it where a person chose `active=1`."""
     listing = listing_of(ask.remote, ask.look.key)
-    return _draft(listing, ask.look.connection, ask.reference, active=bool(int(ask.choice.get("active", 0))))
+    return _draft(listing, ask.look.connection, ask.verbs, ask.reference, active=bool(int(ask.choice.get("active", 0))))
 
 
 def verify(intent: Intent, event: Event | None, _meanwhile: Meanwhile) -> Verdict:
@@ -28,16 +28,16 @@ def verify(intent: Intent, event: Event | None, _meanwhile: Meanwhile) -> Verdic
 def undo(intent: Intent, event: Event | None, reference: str) -> Draft:
     """Put it back as it was."""
     listing = listing_of(event, intent.key)
-    return _draft(listing, intent.connection, reference, active=not intent.expected["active"])
+    return _draft(listing, intent.connection, intent.verbs, reference, active=not intent.expected["active"])
 
 
-def _draft(listing: ListingStated, connection: str, reference: str, *, active: bool) -> Draft:
+def _draft(listing: ListingStated, connection: str, verbs: Verbs, reference: str, *, active: bool) -> Draft:
     verb = "resume" if active else "pause"
     return Draft(
         target=f"listing/{listing.listing}",
         words=f"{listing.channel}: {verb} {listing.sku}",
         direction="expansive" if active else "protective",
-        request=write.set_listing_active(listing.listing, active=active, expected=listing.active, reference=reference),
+        request=verbs.set_listing_active(listing.listing, active=active, expected=listing.active, reference=reference),
         changes=(
             Change(system=connection, thing=listing.listing, field="active", before=listing.active, after=active),
         ),

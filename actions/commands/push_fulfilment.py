@@ -11,7 +11,6 @@ from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhil
 from actions.view import View
 from data.errors import RequestError
 from data.events import Event, OrderStated
-from ingest.storefront import write
 
 
 def look(case: Mapping[str, Any], view: View) -> Look:
@@ -48,7 +47,7 @@ def plan(ask: Ask) -> Draft:
         target=f"order/{order.order}",
         words=f"{order.channel}: {sum(units.values())} units of order {ask.look.key} left with {carrier} {tracking}",
         direction="expansive",
-        request=write.push_fulfilment(
+        request=ask.verbs.push_fulfilment(
             ask.look.key or "", units, carrier=carrier, tracking=tracking, reference=ask.reference
         ),
         changes=(

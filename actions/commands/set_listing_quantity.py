@@ -11,7 +11,6 @@ from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhil
 from actions.view import View, expected_listings
 from data.errors import RequestError
 from data.events import Event, ListingChange, ListingStated
-from ingest.storefront import write
 
 
 def look(case: Mapping[str, Any], view: View) -> Look:
@@ -44,7 +43,7 @@ def plan(ask: Ask) -> Draft:
         target=f"listing/{listing.listing}",
         words=f"{listing.channel}: offer {quantity} of {listing.sku} instead of {listing.quantity}",
         direction="expansive" if raised else "protective",
-        request=write.set_listing_quantity(
+        request=ask.verbs.set_listing_quantity(
             listing.listing, quantity, expected=listing.quantity, reference=ask.reference
         ),
         changes=(
@@ -109,7 +108,9 @@ def undo(intent: Intent, event: Event | None, reference: str) -> Draft:
         target=f"listing/{listing.listing}",
         words=f"{listing.channel}: offer {before} of {listing.sku} again instead of {listing.quantity}",
         direction="expansive" if before > listing.quantity else "protective",
-        request=write.set_listing_quantity(listing.listing, before, expected=listing.quantity, reference=reference),
+        request=intent.verbs.set_listing_quantity(
+            listing.listing, before, expected=listing.quantity, reference=reference
+        ),
         changes=(
             Change(
                 system=intent.connection,
