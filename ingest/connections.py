@@ -35,16 +35,17 @@ from ingest.adapter import Adapter
 from ingest.carrier.client import open_carrier
 from ingest.erp.client import open_erp
 from ingest.http import Http, safe_url
-from ingest.rest import RestAdapter
+from ingest.medusa.client import open_medusa
 from ingest.shapes import Context, Identity
 from ingest.storefront.client import open_storefront
 from ingest.warehouse.client import open_warehouse
 
-OPENERS: Mapping[str, Callable[[Http, Context], RestAdapter]] = {
+OPENERS: Mapping[str, Callable[[Http, Context], Adapter]] = {
     "storefront": open_storefront,
     "erp": open_erp,
     "warehouse": open_warehouse,
     "carrier": open_carrier,
+    "medusa": open_medusa,
 }
 
 #: The systems of a sandbox merchant.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,23 @@ from data.log import tables as t
 from data.log.status import StreamStatus, statuses
 from data.settings import read_settings
 from data.store import Store, open_store
-from ingest.adapter import Adapter
-from ingest.connections import OPENERS
+from ingest.adapter import Adapter, RawItem
+from ingest.connections import OPENERS, SANDBOX
 from ingest.http import Http
+from ingest.medusa import records
+from ingest.medusa.client import Medusa
+from ingest.rest import raw_item
 from ingest.shapes import Context
+from tests.ingest.medusa_wire import MedusaWire
 from tests.ingest.remote import Remote
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 GOLDEN = Path(__file__).parent / "golden"
-SYSTEMS = tuple(OPENERS)
+SYSTEMS = SANDBOX  #: of one sandbox merchant
+KNOWN = tuple(OPENERS)  #: all that can be connected
+#: A system with lists of its own kind has a wire of its own.
+WIRES: dict[str, type[Remote]] = {"medusa": MedusaWire}
+CURRENCIES = {"medusa": "EUR"}
 
 
 def a_store(folder: Path) -> Store:
@@ -65,8 +74,22 @@ def an_adapter(
 ) -> Adapter:
     """Open an account of a system behind a wire."""
     name = connection or system
-    context = Context(connection=name, authority=orders_from if system != "storefront" else name, currency="GBP")
-    return OPENERS[system](an_http(remote.transport, name=name), context)
+    context = Context(
+        connection=name, authority=orders_from if system not in ("storefront", "medusa") else name,
+        currency=CURRENCIES.get(system, "GBP"),
+    )  # fmt: skip
+    adapter = OPENERS[system](an_http(remote.transport, name=name), context)
+    return replace(adapter, page_size=remote.page_size) if isinstance(adapter, Medusa) else adapter
+
+
+def a_wire(system: str, *, page_size: int = 1_000) -> Remote:
+    """Make the wire of a system."""
+    return WIRES.get(system, Remote)(NOON, page_size=page_size)
+
+
+def item_of(adapter: Adapter, stream: str, body: bytes) -> RawItem:
+    """Read an item's head as its adapter does."""
+    return records.item(stream, body, 0) if adapter.system == "medusa" else raw_item(body, 0)
 
 
 def golden(system: str) -> dict[str, list[dict[str, Any]]]:
@@ -77,7 +100,12 @@ def golden(system: str) -> dict[str, list[dict[str, Any]]]:
 
 def an_item(system: str, stream: str, key: str, **fields: object) -> dict[str, Any]:
     """Copy a golden item under another key."""
-    return {**golden(system)[stream][0]["raw"], "id": key, **fields}
+    raw = golden(system)[stream][0]["raw"]
+    if (system, stream) == ("medusa", "orders"):
+        return {**raw, "id": f"order_{key}", "display_id": key, **fields}
+    if (system, stream) == ("medusa", "items"):
+        return {**raw, "id": key, "product": {"title": "Product 9"}, **fields}
+    return {**raw, "id": key, **fields}
 
 
 def an_order(key: str = "1001", **fields: object) -> dict[str, Any]:

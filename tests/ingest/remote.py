@@ -36,6 +36,14 @@ class Remote:
         held[item["id"]] = stored
         return stored
 
+    def bare(self, stream: str, key: str, at: datetime) -> bytes:  # noqa: ARG002 -- wires differ in what they need
+        """Give an item with a proper head and nothing else that is right."""
+        return json.dumps({"id": key, "version": 1, "updated_at": at.isoformat()}).encode()
+
+    def id_of(self, stream: str, key: str) -> str:  # noqa: ARG002
+        """Give the remote's id of the item under our key."""
+        return key
+
     def delete(self, stream: str, key: str) -> None:
         """Remove an item without a trace."""
         del self.items[stream][key]
