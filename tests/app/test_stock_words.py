@@ -20,6 +20,11 @@ def test_where_nothing_is_left_out_nothing_is_said() -> None:
     assert left_out({"outlier_orders": 0, "outlier_order_units": None, "outlier_units_left_out": 0}) == ""
 
 
+def test_a_cost_of_less_than_a_penny_is_not_nothing() -> None:
+    steps = json.dumps([["cost of holding a unit", 0.14, "minor"], ["cost", 0, "minor"]])
+    assert steps_in_words(steps, "GBP") == [("cost of holding a unit", "under £0.01"), ("cost", "£0.00")]
+
+
 def test_a_rate_below_one_keeps_the_digits_that_the_product_needs() -> None:
     steps = json.dumps([["orders a day", 0.0525, "orders"], ["units an order", 2.5, "units"], ["need", 0, "units"]])
     assert steps_in_words(steps, "GBP") == [
