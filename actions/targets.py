@@ -112,7 +112,10 @@ class OwnTarget:
     def send(self, request: WriteRequest, *, key: str) -> WriteResult:
         """Map a code or take its mapping back; the same twice changes nothing."""
         body = msgspec.convert(request.body, MapCode)
-        said = map_code(self.store, self.readers, body, by=body.by or key, now=self.clock())
+        try:
+            said = map_code(self.store, self.readers, body, by=body.by or key, now=self.clock())
+        except RequestError as error:
+            return WriteResult(outcome="rejected", request=request, response=str(error))
         publish(self.store, now=self.clock())
         return WriteResult(outcome="applied", request=request, response=said.words, remote_id=None)
 

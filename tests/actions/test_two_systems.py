@@ -328,3 +328,52 @@ def test_a_count_that_moved_since_a_fresh_return_or_one_to_dispose_of_is_no_case
 def test_what_only_the_channel_received_is_believed_after_a_day() -> None:
     [case] = found("X35", returned(None, counted=NOON, disposition=None))
     assert (case["suggested"], case["hold_seconds"]) == ("receive_return", 86_400)
+
+
+# ---- X14 unmapped codes
+
+
+def a_code(sku: str, connection: str, name: str = "", gtin: str | None = None) -> Raw:
+    """State that a system knows an item."""
+    return {"entity": sku, "connection": connection, "name": name, "gtin": gtin}
+
+
+CATALOGUE = [a_code("SKU-001", "erp", "Mug red"), a_code("SKU-002", "erp", "Bowl blue", "4006381333931")]
+
+
+def suggested(case: Raw) -> list[tuple[str, str]]:
+    """Give what a case suggests, with why."""
+    return [(s["code"], s["why"]) for s in json.loads(case["evidence"])["suggestions"]]
+
+
+def test_a_code_that_the_catalogue_lacks_is_found_with_what_is_sold_under_it() -> None:
+    lines = [a_line("7", "sku001", 2), a_line("8", "SKU-002", 1)]
+    [case] = found("X14", seen(order_line=lines, item_code=CATALOGUE))
+    assert (case["subject"], case["exposed_minor"], case["suggested"]) == ("storefront/sku/sku001", 1000, "map_code")
+    assert suggested(case)[0] == ("SKU-001", "code 100% alike")
+
+
+def test_the_same_barcode_is_the_best_reason_and_a_like_name_is_one() -> None:
+    theirs = [a_code("X9", "storefront", "Soup bowl", "4006381333931"), a_code("Y9", "storefront", "Red mug")]
+    bowl, mug = found("X14", seen(item_code=[*CATALOGUE, *theirs]))
+    assert suggested(bowl)[0] == ("SKU-002", "same barcode 4006381333931")
+    assert suggested(mug) == [("SKU-001", "name 100% alike")]
+
+
+def test_before_the_catalogue_was_read_nobody_can_say_what_it_lacks() -> None:
+    assert subjects("X14", seen(item_code=[a_code("X9", "storefront")], order_line=[a_line("7", "X9", 1)])) == []
+    alone = View(facts=facts(item_code=CATALOGUE), now=NOON)
+    assert detectors()["X14"].missing(alone) == ("catalogue",)
+
+
+def test_a_place_that_the_owner_of_the_stock_does_not_have_is_found_by_its_name() -> None:
+    tables = {
+        "level": [a_level("SKU-001", "sloc_1", 5)],
+        "stock_position": stock("SKU-001", "NORTH", 5) + stock("SKU-001", "SOUTH", 5),
+        "location": [{"entity": "sloc_1", "name": "North DC"}, {"entity": "NORTH", "name": "North"},
+                     {"entity": "SOUTH", "name": "South"}],
+        "item_code": CATALOGUE,
+    }  # fmt: skip
+    [case] = found("X14", seen(**tables))
+    assert case["subject"] == "storefront/location/sloc_1"
+    assert [code for code, _ in suggested(case)] == ["NORTH", "SOUTH"]
