@@ -75,7 +75,7 @@ TABLES: dict[str, FactTable] = {
         _table(
             "return_line", "order",
             return_id=S, line_id=S, sku=S, channel=S, units=N, reason=S, status=S, requested_at=T, received_at=T,
-            disposition=S, shipped_at=T, linked=B,
+            disposition=S, shipped_at=T, linked=B, inspected_at=T, location=S,  # location: where it came back to
         ),
         _table("payment", "order", payment=S, kind=S, fee_kind=S, amount_minor=N, currency=S, at=T, channel=S),
         # The ERP's documents for the order; more than one that lives is one too many.

@@ -5,7 +5,7 @@ Each verb here says what it means; the modules `ingest/<system>/write.py` say ho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from data.errors import RequestError
@@ -90,10 +90,10 @@ class Verbs:
         return self._spell("cancel_return")(back)
 
     def create_sale(
-        self, number: str, units: Mapping[str, int], prices: Mapping[str, str], *, currency: str, reference: str
+        self, number: str, lines: Sequence[tuple[str, int, str]], *, currency: str, reference: str
     ) -> WriteRequest:
-        """Make the ERP's document of an order."""
-        return self._spell("create_sale")(number, units, prices, currency=currency, reference=reference)
+        """Make the ERP's document of an order; a line is (sku, units, unit price without tax in major units)."""
+        return self._spell("create_sale")(number, lines, currency=currency, reference=reference)
 
     def cancel_sale(self, sale: str, *, reference: str) -> WriteRequest:
         """Cancel the ERP's document of an order."""

@@ -1,8 +1,8 @@
 """X35 Returned, not restocked: what came back for sale did not enter the stock within a day.
 
-Two kinds of evidence, each of which can be trusted, so that neither finds all: the owner's count of the item has not
-moved anywhere since a return to be restocked was received; or the channel received a return of which the system that
-owns the stock says nothing.
+Evidence that can be trusted, so that it does not find all: the owner's count of the item at the place that it came back
+to has not moved since it was received there, though it was found fit for sale; or, where a channel's stock is another
+system's, that system received it and did not put it away, or the channel received it and the owner says nothing of it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Parameters:
 def find(view: View, p: Parameters) -> pl.DataFrame:
     """Find returns that are back and not in stock."""
     back = (
-        pl.concat([_not_moved(view, p), _not_received(view)], how="diagonal_relaxed")
+        pl.concat([_not_moved(view, p), _not_put_away(view, p), _not_received(view)], how="diagonal_relaxed")
         .join(daily_units(view, "sku"), on="sku", how="left")
         .join(unit_margins(view), on="sku", how="left")
         .with_columns(pl.col("per_day").fill_null(0.0))
@@ -39,31 +39,46 @@ def find(view: View, p: Parameters) -> pl.DataFrame:
 
 
 def _not_moved(view: View, p: Parameters) -> pl.DataFrame:
-    """Give what was found fit for sale, where the item's count is older than its coming back."""
+    """Give what was found fit for sale a day ago, where the item's count is older than its coming back."""
     known_until = min(view.as_of("stock"), view.now)
     counted = (
         view.facts.frame("stock_position")
         .filter(pl.col("state") == "on_hand")
-        .group_by("sku")
+        .group_by("sku", "location")
         .agg(pl.col("observed_at").max().alias("counted_at"), pl.col("units").sum().alias("on_hand"))
     )
     return (
         view.facts.frame("return_line")
-        .filter((pl.col("disposition") == "restock") & (pl.col("received_at") < known_until - p.restocked_within))
-        .join(counted, on="sku")
+        .filter((pl.col("disposition") == "restock") & (pl.col("inspected_at") < known_until - p.restocked_within))
+        .join(counted, on=["sku", "location"])
         .filter(pl.col("counted_at") < pl.col("received_at"))
         .with_columns(pl.lit("its count has not moved since before it came back").alias("why"))
     )
 
 
-def _not_received(view: View) -> pl.DataFrame:
-    """Give what a channel received whose stock is another's, who says nothing of it."""
+def _not_put_away(view: View, p: Parameters) -> pl.DataFrame:
+    """Give what the owner of a channel's stock received to sell again and did not put away for a day."""
+    known_until = min(view.as_of("returns"), view.now)
+    return (
+        _of_guests(view)
+        .filter((pl.col("disposition") == "restock") & pl.col("inspected_at").is_null())
+        .filter(pl.col("received_at") < known_until - p.restocked_within)
+        .with_columns(pl.lit("it was received and not put away").alias("why"))
+    )
+
+
+def _of_guests(view: View) -> pl.DataFrame:
+    """Give the returns of channels whose stock is another system's."""
     guests = [name for name, account in view.accounts.items() if not account.owns_stock]
     orders = view.facts.frame("order_line").filter(pl.col("connection").is_in(guests)).select("entity").unique()
+    return view.facts.frame("return_line").join(orders, on="entity", how="semi")
+
+
+def _not_received(view: View) -> pl.DataFrame:
+    """Give what a channel received whose stock is another's, who says nothing of it."""
     return (
-        view.facts.frame("return_line")
+        _of_guests(view)
         .filter(pl.col("status").is_in(ARRIVED) & pl.col("received_at").is_null())
-        .join(orders, on="entity", how="semi")
         .with_columns(pl.lit("the channel received it, the owner of the stock says nothing of it").alias("why"))
     )
 
@@ -96,7 +111,8 @@ def _finding(row: dict[str, Any], view: View, p: Parameters) -> Finding:
         ],
         currency=str(item["currency"][0] or "") if item.height else "",
         cost_of_delay_minor=round(loss / (24 * p.horizon_days)),
-        suggested="receive_return" if row["received_at"] is None else "count_stock",
+        # A count sets stock right; what lies unopened is put away by people of the warehouse.
+        suggested="count_stock" if row["inspected_at"] is not None else None,
         # The channel does not say when it received it, so the day counts from when it was first seen here.
         hold_seconds=int(p.restocked_within.total_seconds()) if row["received_at"] is None else 0,
     )  # fmt: skip

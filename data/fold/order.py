@@ -251,11 +251,11 @@ def _return_lines(
 ) -> list[Row]:
     """Give a row for each returned line; units count as returned once they arrived."""
     received: dict[str, datetime] = {}
-    found: dict[tuple[str, str, str], str] = {}
+    found: dict[tuple[str, str, str], tuple[str | None, datetime | None, str | None]] = {}
     for i in inspections:
         received.setdefault(i.return_, i.received_at)
         for units, disposition in zip(i.lines, i.dispositions, strict=True):
-            found.setdefault((i.return_, units.line, units.sku), disposition)
+            found.setdefault((i.return_, units.line, units.sku), (disposition, i.inspected_at, i.location))
     rows: list[Row] = []
     for r in returns:
         arrived = r.status in ARRIVED or r.return_ in received
@@ -263,10 +263,11 @@ def _return_lines(
             line = lines.get(u.line)
             if line is not None and arrived:
                 line.returned += u.units
+            fit, inspected_at, location = found.get((r.return_, u.line, u.sku), (None, None, None))
             rows.append(
                 (order, r.return_, u.line, u.sku, channel or r.channel, u.units, r.reason, r.status, r.requested_at,
-                 received.get(r.return_), found.get((r.return_, u.line, u.sku)),
-                 line.first_shipped_at if line else None, line is not None)
+                 received.get(r.return_), fit, line.first_shipped_at if line else None, line is not None,
+                 inspected_at, location)
             )  # fmt: skip
     return rows
 

@@ -457,7 +457,7 @@ def payment(raw: Movement, context: Context) -> tuple[Event, ...]:
         raise RecordInvalid(f"a {raw.kind} of {raw.movement.amount} is negative; its kind already says the direction")
     return (
         PaymentMoved(
-            payment=raw.movement.id, order=context.order(str(collection.order.display_id)), kind=raw.kind,
+            payment=plain(raw.id, "payment"), order=context.order(str(collection.order.display_id)), kind=raw.kind,
             amount_minor=amount, currency=currency, at=utc(raw.movement.created_at),
         ),
     )  # fmt: skip

@@ -307,8 +307,10 @@ def test_what_came_back_counts_from_when_it_came_back() -> None:
 
 def returned(received: datetime | None, *, counted: datetime, disposition: str | None = "restock") -> View:
     """Two mugs came back, and the mugs were counted at some time."""
-    back = {"entity": "storefront/7", "return_id": "R1", "line_id": "1", "sku": "MUG", "units": 2, "status": "received",
-            "received_at": received, "disposition": disposition}  # fmt: skip
+    back = {
+        "entity": "storefront/7", "return_id": "R1", "line_id": "1", "sku": "MUG", "units": 2, "status": "received",
+        "received_at": received, "inspected_at": received, "location": "NORTH", "disposition": disposition,
+    }  # fmt: skip
     return seen(return_line=[back], stock_position=stock("MUG", "NORTH", 5, at=counted), item=[an_item("MUG")],
                 order_line=[a_line("7", "MUG", 2, open_units=0)])  # fmt: skip
 
@@ -327,7 +329,20 @@ def test_a_count_that_moved_since_a_fresh_return_or_one_to_dispose_of_is_no_case
 
 def test_what_only_the_channel_received_is_believed_after_a_day() -> None:
     [case] = found("X35", returned(None, counted=NOON, disposition=None))
-    assert (case["suggested"], case["hold_seconds"]) == ("receive_return", 86_400)
+    assert (case["suggested"], case["hold_seconds"]) == (None, 86_400)
+
+
+def test_what_the_owner_received_and_did_not_put_away_is_found_after_a_day() -> None:
+    back = {
+        "entity": "storefront/7", "return_id": "R1", "line_id": "1", "sku": "MUG", "units": 2, "status": "received",
+        "received_at": NOON - 2 * DAY, "location": "NORTH", "disposition": "restock",
+    }  # fmt: skip
+    tables = {"stock_position": stock("MUG", "NORTH", 5), "order_line": [a_line("7", "MUG", 2, open_units=0)]}
+    assert subjects("X35", seen(return_line=[back], **tables)) == ["R1/1"]
+    assert subjects("X35", seen(return_line=[{**back, "received_at": NOON - HOUR}], **tables)) == []
+    assert (
+        subjects("X35", View(facts=facts(return_line=[back], **tables), now=NOON)) == []
+    )  # it still has its day there
 
 
 # ---- X14 unmapped codes

@@ -1,0 +1,116 @@
+"""Make the ERP's document of an order that it lacks. The order's number is its reference: a second one is not made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from actions.commands.cancel_sale import cancelling
+from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhile, Verdict
+from actions.view import View, number_of
+from data.errors import RequestError
+from data.events import Event, SaleStated
+from data.money import to_major
+
+RACE = "where the ERP takes the order over in the same second, two documents may stand: X12 finds that"
+
+
+def look(case: Mapping[str, Any], _view: View) -> Look:
+    """Look at the sales of the ERP that the case names."""
+    erp = json.loads(case["evidence"]).get("erp")
+    if erp is None or case["order_id"] is None:
+        raise RequestError(f"case {case['id']} names no order that an ERP lacks")
+    return Look(connection=str(erp), stream="sales", key=None)
+
+
+def plan(ask: Ask) -> Draft:
+    """Take the order over as the channel states it: its open products at their prices without tax."""
+    order = str(ask.case["order_id"])
+    lines = ask.view.facts.frame("order_line").filter(
+        (pl.col("entity") == order) & (pl.col("ordered_units") > pl.col("cancelled_units"))
+    )
+    if lines.is_empty():
+        raise RequestError(f"order {number_of(order)} has nothing left that a document could be made of")
+    number, currency = number_of(order), str(lines["currency"][0])
+    wanted = [_line(row, currency) for row in lines.sort("line_id").iter_rows(named=True) if row["kind"] == "product"]
+    extra = lines.filter(pl.col("kind") != "product")["net_minor"].sum()
+    there = ask.view.facts.frame("sale").filter(
+        (pl.col("entity") == order) & (pl.col("connection") == ask.look.connection) & (pl.col("status") != "cancelled")
+    )
+    value = int(lines["net_minor"].sum())
+    return Draft(
+        target=f"sale/{order}",
+        words=f"{ask.look.connection}: make the sale of order {number}, {len(wanted)} lines",
+        direction="expansive",
+        request=ask.verbs.create_sale(number, wanted, currency=currency, reference=ask.reference),
+        changes=(Change(system=ask.look.connection, thing=order, field="sales", before=there.height, after=1),),
+        why=(
+            f"{currency} {value / 100:,.2f} without tax, placed at {lines['placed_at'][0]:%Y-%m-%d %H:%M} UTC",
+            *((f"{currency} {extra / 100:,.2f} of services (postage, fees) are not products: add them there",)
+              if extra else ()),
+            RACE,
+        ),
+        side_effects=("the ERP may reserve its stock and begin to ship it",),
+        reversible="until it is processed there, by cancelling it",
+        expected={"order": order, "units": _by_sku(wanted), "status": "live"},
+        value_minor=value,
+        currency=currency,
+        blocked=f"it is there already: {there['sale'][0]}" if there.height else None,
+    )  # fmt: skip
+
+
+def finds(intent: Intent, event: Event) -> bool:
+    """Recognise the document of the order, whoever made it."""
+    return isinstance(event, SaleStated) and event.order == intent.expected["order"]
+
+
+def verify(intent: Intent, event: Event | None, _meanwhile: Meanwhile) -> Verdict:
+    """The ERP states one document of the order, with its items and units; a cancelled one for an undo."""
+    if not isinstance(event, SaleStated):
+        return Verdict(state="absent", words=f"{intent.connection} states no document of the order")
+    units = _by_sku([(line.sku, line.units, "") for line in event.lines])
+    seen: dict[str, object] = {"sale": event.sale, "status": event.status, "units": units}
+    words = f"sale {event.sale} is {event.status}"
+    if intent.expected["status"] == "cancelled":
+        return Verdict(state="verified" if event.status == "cancelled" else "absent", words=words, seen=seen)
+    if event.status == "cancelled":
+        return Verdict(state="absent", words=words, seen=seen)
+    wanted = intent.expected["units"]
+    if event.lines and any(units.get(sku, 0) != n for sku, n in wanted.items()):
+        return Verdict(state="mismatch", words=f"sale {event.sale} says something else: {units}", seen=seen)
+    return Verdict(state="verified", words=words, seen=seen)
+
+
+def undo(intent: Intent, event: Event | None, reference: str) -> Draft:
+    """Cancel the document, as long as it was not processed."""
+    return cancelling(intent, event, reference)
+
+
+def _line(row: Mapping[str, Any], currency: str) -> tuple[str, int, str]:
+    units = row["ordered_units"] - row["cancelled_units"]
+    each = to_major(row["net_minor"], currency) / max(row["ordered_units"], 1)
+    return (row["sku"], units, f"{each:.4f}")
+
+
+def _by_sku(lines: list[tuple[str, int, str]]) -> dict[str, int]:
+    units: dict[str, int] = {}
+    for sku, n, _ in lines:
+        units[sku] = units.get(sku, 0) + n
+    return units
+
+
+ACTION: ActionType[None] = ActionType(
+    id="create_sale",
+    title="Create sale in the ERP",
+    inputs=("orders", "sales"),
+    look=look,
+    plan=plan,
+    verify=verify,
+    undo=undo,
+    document="sale",
+    finds=finds,
+    idempotent=False,
+)

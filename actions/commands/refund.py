@@ -1,0 +1,109 @@
+"""Give money of a capture back. Refunds are never automatic by default, and nobody can take one back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhile, Verdict
+from actions.view import View, number_of
+from data.errors import RequestError
+from data.events import Event, PaymentMoved
+
+RACE = "the answer to a refund proves nothing: whether it was booked, and only once, is read from the payment itself"
+
+
+def look(case: Mapping[str, Any], view: View) -> Look:
+    """Look at the payments of the case's order, in the account that took it."""
+    order = case["order_id"]
+    lines = view.facts.frame("order_line").filter(pl.col("entity") == order)
+    if order is None or lines.is_empty():
+        raise RequestError(f"case {case['id']} names no order that a channel took; nothing can be refunded")
+    return Look(connection=lines["connection"][0], stream="payments", key=None)
+
+
+def plan(ask: Ask) -> Draft:
+    """Give back what is missing, of the capture that has most left; never more than is left of it."""
+    order = str(ask.case["order_id"])
+    moved = ask.view.facts.frame("payment").filter(pl.col("entity") == order)
+    captures = moved.filter(pl.col("kind") == "capture").sort("amount_minor", "payment", descending=[True, False])
+    if captures.is_empty():
+        raise RequestError(f"nothing was captured for order {number_of(order)}; there is nothing to give back")
+    capture = captures.to_dicts()[0]
+    refunds = moved.filter(pl.col("kind") == "refund")
+    left = int(captures["amount_minor"].sum()) - int(refunds["amount_minor"].sum())
+    amount = int(ask.choice.get("amount_minor", _missing(ask.case)))
+    if amount <= 0:
+        raise RequestError("give the amount that is to be refunded: amount_minor, in minor units")
+    payment, currency = str(capture["payment"]), str(capture["currency"])
+    paid = _of_payment(refunds, payment)
+    return Draft(
+        target=f"payment/{payment}",
+        words=f"{ask.look.connection}: refund {currency} {amount / 100:,.2f} of order {number_of(order)}",
+        direction="expansive",
+        request=ask.verbs.refund(
+            payment, amount, currency=currency, refunds_before=paid.height, reference=ask.reference
+        ),
+        changes=(
+            Change(
+                system=ask.look.connection, thing=order, field="refunded", before=int(refunds["amount_minor"].sum()),
+                after=int(refunds["amount_minor"].sum()) + amount,
+            ),
+        ),
+        why=(f"{currency} {left / 100:,.2f} of what was captured are left", RACE),
+        side_effects=("the customer gets the money back, and the channel may write so",),
+        reversible="no: money that was given back can only be asked for",
+        expected={"order": order, "amount_minor": amount, "known": sorted(refunds["payment"])},
+        value_minor=amount,
+        currency=currency,
+        blocked=f"only {currency} {left / 100:,.2f} are left of what was captured" if amount > left else None,
+    )  # fmt: skip
+
+
+def finds(intent: Intent, event: Event) -> bool:
+    """Recognise a refund of the order that was not there before."""
+    return (
+        isinstance(event, PaymentMoved)
+        and event.kind == "refund"
+        and event.order == intent.expected["order"]
+        and event.payment not in intent.expected["known"]
+        and event.amount_minor == intent.expected["amount_minor"]
+    )
+
+
+def verify(intent: Intent, event: Event | None, _meanwhile: Meanwhile) -> Verdict:
+    """The payments state one more refund of the order, of that amount."""
+    if not isinstance(event, PaymentMoved):
+        return Verdict(state="absent", words="the payments state no such refund")
+    seen: dict[str, object] = {"payment": event.payment, "amount_minor": event.amount_minor, "at": event.at}
+    if event.kind != "refund" or event.amount_minor != intent.expected["amount_minor"]:
+        return Verdict(state="mismatch", words=f"a {event.kind} of {event.amount_minor} is stated instead", seen=seen)
+    words = f"refunded at {event.at:%Y-%m-%d %H:%M} UTC: {event.currency} {event.amount_minor / 100:,.2f}"
+    return Verdict(state="verified", words=words, seen=seen)
+
+
+def _missing(case: Mapping[str, Any]) -> int:
+    evidence: dict[str, Any] = json.loads(case["evidence"])
+    return int(evidence.get("missing_minor", 0))
+
+
+def _of_payment(refunds: pl.DataFrame, capture: str) -> pl.DataFrame:
+    """Give the refunds of the capture's own payment, where their names tell; else all of the order."""
+    root, at, _ = capture.partition("@")
+    return refunds.filter(pl.col("payment").str.starts_with(root + at)) if at else refunds
+
+
+ACTION: ActionType[None] = ActionType(
+    id="refund",
+    title="Refund",
+    inputs=("payments", "orders"),
+    look=look,
+    plan=plan,
+    verify=verify,
+    document="payment",
+    finds=finds,
+    idempotent=False,
+)
