@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import sqlalchemy as sa
 
 from actions import tables as t
 from actions.desk import Desk
-from data.clock import to_micros
+from data.clock import from_micros, to_micros
 
 OPENED = ("opened", "regressed", "reopened")
 CLEARED = ("resolved", "dismissed")
@@ -41,3 +41,35 @@ def flow(desk: Desk, *, now: datetime, days: int) -> list[Flow]:
             if 0 <= index < days:
                 (opened if what in OPENED else cleared)[int(index)] += number
     return [Flow(first + timedelta(days=i), opened[i], cleared[i]) for i in range(days)]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A case that was opened or closed."""
+
+    at: datetime
+    case: int
+    detector: str
+    title: str
+    what: str
+    by: str
+
+    @property
+    def opens(self) -> bool:
+        """Tell whether the case was opened, not cleared."""
+        return self.what in OPENED
+
+
+def steps(desk: Desk, day: date) -> list[Step]:
+    """Give what one day of the flow counts, in the order in which it happened."""
+    start = datetime.combine(day, datetime.min.time(), UTC)
+    e, c = t.case_event.c, t.case.c
+    query = (
+        sa.select(e.at, e.case_id, c.detector, c.title, e.what, e.by)
+        .join_from(t.case_event, t.case, c.id == e.case_id)
+        .where(e.at >= to_micros(start), e.at < to_micros(start + timedelta(days=1)))
+        .where(e.what.in_((*OPENED, *CLEARED)))
+        .order_by(e.at, e.id)
+    )
+    with desk.read() as conn:
+        return [Step(from_micros(at), *rest) for at, *rest in conn.execute(query)]

@@ -67,6 +67,7 @@ def asked(visit: Visit, chosen: Chosen) -> Asked:
         facts=facts(visit.store),
         now=visit.moment,
         days=chosen.days,
+        day=chosen.day,
         where=chosen.where,
         statuses=tuple(read_streams(visit.store)),
     )

@@ -34,9 +34,11 @@ SCREENS = (
     ("log", "Log", "log"),
     ("health", "Health", "health"),
     ("rows", "Rows", "rows"),
+    ("flow", "Cases of a day", "flow"),
 )
 UNPUBLISHED = ("start", "health", "queue", "log")  #: screens that have something to say before the first figures
-HIDDEN = ("rows",)  #: reached from a figure, not from the navigation
+_HERE, _LEFT = "shell-here", "shell-left"  #: the screen shown; for each one left: what for, and its own filters
+HIDDEN = ("rows", "flow")  #: reached from a figure or a chart, not from the navigation
 
 
 def run() -> None:
@@ -74,10 +76,26 @@ def link(screen: str, label: str, **query: str) -> None:
 
 def go(screen: str, **query: str) -> None:
     """Change to a screen, with its filters."""
+    here = st.session_state.get(_HERE)
+    if here is not None and here != screen:
+        st.session_state.setdefault(_LEFT, {})[here] = (screen, query, st.query_params.to_dict())
     st.switch_page(st.session_state["_pages"][screen], query_params=query or None)
 
 
+def _come_back(name: str) -> None:
+    """Give a screen its own address again where the browser's back button leads to it.
+
+    Streamlit writes the next screen's filters into the address of the one that is left before it changes the screen,
+    so that the way back would lead to this screen under the other one's filters.
+    """
+    before, st.session_state[_HERE] = st.session_state.get(_HERE), name
+    there, wrong, own = st.session_state.get(_LEFT, {}).get(name, ("", {}, {}))
+    if before == there and st.query_params.to_dict().items() <= wrong.items():
+        st.query_params.from_dict(own)
+
+
 def _show(name: str) -> None:
+    _come_back(name)
     screen: Callable[[Visit], None] = import_module(f"app.desk.screens.{name}").show
     with told():
         visit = this_visit()

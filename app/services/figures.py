@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from app.services import words
 from data.lake import Facts
@@ -27,11 +27,19 @@ class Asked:
     days: int
     where: Where = ()
     statuses: Sequence[StreamStatus] = ()
+    day: date | None = None  #: one day instead of the last so many
 
     @property
     def window(self) -> Window:
-        """Give the last whole days."""
+        """Give the last whole days, or the one day that is asked about."""
+        if self.day is not None:
+            return Window.days(self.day, self.day + timedelta(days=1))
         return Window.last_days(self.days, self.now)
+
+    @property
+    def before(self) -> str:
+        """Name the window before."""
+        return "the day before" if self.day is not None else f"{self.days} days before"
 
     @property
     def given(self) -> Given:

@@ -30,6 +30,8 @@ PARTS = (
 )
 #: What is left between two totals because a part of it is not armed; else it belongs to lines without a cost.
 _REST = {"net_sales": "Not told apart"}
+#: Name on the bridge -> the metric whose rows make the step.
+METRIC_OF = {label: name for name, label, _ in PARTS}
 RATES = ("cm1_pct", "cm2_pct", "uncosted_pct")
 
 

@@ -75,7 +75,7 @@ class Open:
     reason: str  #: why there can be none; empty where the question can be answered
 
 
-def open_orders(asked: Asked, *, late: bool, age: str | None) -> Open:
+def open_orders(asked: Asked, *, late: bool, age: str | None, stage: str | None = None) -> Open:
     """List open orders under the filters; `late` keeps those past their ship-by time."""
     where = asked.filters("open_orders")
     figure = answer(asked.given, "open_orders", where=where)[0]
@@ -86,6 +86,7 @@ def open_orders(asked: Asked, *, late: bool, age: str | None) -> Open:
     tally = dict(every.group_by("age").len().iter_rows())
     chosen = every.filter(overdue) if late else every
     chosen = chosen.filter(pl.col("age") == age) if age is not None else chosen
+    chosen = chosen.filter(pl.col("stage") == stage) if stage is not None else chosen
     return Open(
         frame=_shown(chosen, asked.now),
         counts={name: tally.get(name, 0) for name in AGES},

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from actions.flow import Flow, flow
+from actions.flow import Flow, Step, flow, steps
 from app.services import words
 from app.services.acting import desk_of
 from app.services.figures import Asked, Tile, by, daily, in_words, moved, state_tile, tile
@@ -218,6 +218,11 @@ def fill_trend(asked: Asked) -> list[tuple[date, Figure]]:
 def case_flow(store: Store, now: datetime, days: int) -> list[Flow]:
     """Count cases opened and cleared each day."""
     return flow(desk_of(store), now=now, days=days)
+
+
+def case_steps(store: Store, day: date) -> list[Step]:
+    """Give the cases that a day of the flow counts."""
+    return steps(desk_of(store), day)
 
 
 def late_figures(asked: Asked) -> tuple[Figure, Figure]:

@@ -71,7 +71,7 @@ def made_of(asked: Asked, name: str) -> Made:
 def _moves(asked: Asked, name: str) -> list[Move]:
     """Say how a figure moved against the window before, and against the same weekdays 52 weeks earlier."""
     window, where = asked.window, asked.filters(name)
-    spans = {f"{asked.days} days before": window.previous(), "52 weeks before": window.year_before()}
+    spans = {asked.before: window.previous(), "52 weeks before": window.year_before()}
     compared = {
         than: compare(asked.given, name, window=window, before=before, where=where)[0] for than, before in spans.items()
     }

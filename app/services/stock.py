@@ -38,13 +38,17 @@ class Shelf:
     not_armed: str = ""  #: why nothing at all can be answered; empty where something can
 
 
-def shelf(store: Store, now: datetime, *, only: str, location: str | None, search: str) -> Shelf:
-    """Give the items of a kind, sorted by expected lost margin."""
+def shelf(
+    store: Store, now: datetime, *, only: str, location: str | None, search: str, out: date | None = None
+) -> Shelf:
+    """Give the items of a kind, sorted by expected lost margin; `out` keeps those expected to run out on a day."""
     names = facts(store).frame("item").select(pl.col(ENTITY).alias("sku"), "name")
     known = projection(store, now)
     every = known.join(names, on="sku", how="left")
     if location is not None:
         every = every.filter(pl.col("location") == location)
+    if out is not None:
+        every = every.filter(pl.col("stockout_on") == out)
     if search:
         found = pl.col("sku").str.contains(search, literal=True) | (
             pl.col("name").str.to_lowercase().str.contains(search.lower(), literal=True).fill_null(value=False)

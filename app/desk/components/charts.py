@@ -5,13 +5,15 @@ Each function is pure: values and a palette in, a figure out. `draw` puts it on 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.desk.components.clicks import fresh, heard
 from app.desk.palette import Palette
 
 FONT = "Source Sans, Segoe UI, Helvetica, Arial, sans-serif"
@@ -25,11 +27,33 @@ class Point:
     at: date | str
     value: float | None
     words: str
+    opens: str = ""  #: what a click on it opens, by name: a day, a channel; never by its place
 
 
-def draw(figure: go.Figure, *, alt: str, key: str) -> None:
-    """Put a figure on the screen; `alt` says what it shows to people who do not see it."""
-    st.plotly_chart(figure, theme=None, config=_CONFIG, alt=alt, key=key)
+#: What hovering shows of a point; its second word is what a click opens.
+_HOVER = "%{customdata[0]}<extra></extra>"
+_CLICK = "<br>click opens the rows<extra></extra>"
+
+
+def draw(figure: go.Figure, *, alt: str, key: str, opens: Callable[[str], None] | None = None) -> None:
+    """Put a figure on the screen; `alt` says what it shows to people who do not see it.
+
+    A click on a point is told to `opens` by the name of what the point opens.
+    """
+    if opens is None:
+        st.plotly_chart(figure, theme=None, config=_CONFIG, alt=alt, key=key)
+        return
+    for trace in figure.data:
+        if trace.customdata is not None:
+            trace.hovertemplate = trace.hovertemplate.replace("<extra></extra>", _CLICK)
+    event: Any = st.plotly_chart(
+        figure, theme=None, config=_CONFIG, alt=f"{alt}; a click opens the rows", key=fresh(f"opens-{key}"),
+        on_select="rerun", selection_mode="points",
+    )  # fmt: skip
+    named = (str(point["customdata"][1]) for point in event.selection.points if len(point.get("customdata") or ()) > 1)
+    if target := next(named, ""):
+        heard(f"opens-{key}")
+        opens(target)
 
 
 def line(
@@ -47,18 +71,20 @@ def line(
         figure.add_scatter(
             x=[p.at for p in points][: len(before)],
             y=[p.value for p in before],
-            mode="lines",
+            mode="lines+markers",
             line={"color": colours.grey, "width": 1.5, "dash": "dot"},
-            customdata=[p.words for p in before],
-            hovertemplate="before: %{customdata}<extra></extra>",
+            **_UNSEEN,
+            customdata=_told(before),
+            hovertemplate=f"before: {_HOVER}",
         )
     figure.add_scatter(
         x=[p.at for p in points],
         y=[p.value for p in points],
-        mode="lines",
+        mode="lines+markers",
         line={"color": colours.blue, "width": 2},
-        customdata=[p.words for p in points],
-        hovertemplate="%{customdata}<extra></extra>",
+        **_UNSEEN,
+        customdata=_told(points),
+        hovertemplate=_HOVER,
     )
     _last_label(figure, points, colours, percent=percent)
     if goal is not None:
@@ -85,8 +111,8 @@ def bars(points: Sequence[Point], colours: Palette, *, height: int = 168, colour
         x=[str(p.at) for p in points],
         y=[p.value for p in points],
         marker={"color": colour or colours.blue, "line": {"width": 0}, "cornerradius": 2},
-        customdata=[p.words for p in points],
-        hovertemplate="%{customdata}<extra></extra>",
+        customdata=_told(points),
+        hovertemplate=_HOVER,
     )
     figure.update_layout(bargap=0.3)
     figure.update_yaxes(tickformat="~s", nticks=4)
@@ -100,8 +126,12 @@ def stacked(
     *,
     height: int = 200,
     hues: Sequence[str] = (),
+    opens: Callable[[str, str], str] = lambda _category, _name: "",
 ) -> go.Figure:
-    """Draw stacked bars: (name, values, hover words) a series; the legend stands on top."""
+    """Draw stacked bars: (name, values, hover words) a series; the legend stands on top.
+
+    `opens` names what a click on the part of a category opens.
+    """
     figure = _figure(colours, height)
     for index, (name, values, told) in enumerate(series):
         shades = hues or colours.series
@@ -110,8 +140,8 @@ def stacked(
             y=list(values),
             name=name,
             marker={"color": shades[index % len(shades)], "line": {"width": 0}},
-            customdata=list(told),
-            hovertemplate="%{customdata}<extra></extra>",
+            customdata=[[text, opens(category, name)] for category, text in zip(categories, told, strict=True)],
+            hovertemplate=_HOVER,
         )
     _totals(figure, categories, series, colours)
     figure.update_layout(barmode="stack", bargap=0.35, showlegend=True, legend=_legend(colours))
@@ -135,8 +165,8 @@ def lying(points: Sequence[Point], colours: Palette, *, height: int = 168, texts
             "color": [colours.vermillion if (p.value or 0) < 0 else colours.blue for p in points],
             "cornerradius": 2,
         },
-        customdata=[p.words for p in points],
-        hovertemplate="%{customdata}<extra></extra>",
+        customdata=_told(points),
+        hovertemplate=_HOVER,
     )
     figure.update_layout(bargap=0.38, margin={"r": 88})
     figure.update_xaxes(visible=False, showgrid=False)
@@ -146,8 +176,17 @@ def lying(points: Sequence[Point], colours: Palette, *, height: int = 168, texts
     return figure
 
 
-def waterfall(steps: Sequence[tuple[str, float, str, str]], colours: Palette, *, height: int = 280) -> go.Figure:
-    """Draw how a sum comes about: (name, amount, kind: total | part, words); losses hang, totals stand."""
+def waterfall(
+    steps: Sequence[tuple[str, float, str, str]],
+    colours: Palette,
+    *,
+    height: int = 280,
+    opens: Mapping[str, str] | None = None,
+) -> go.Figure:
+    """Draw how a sum comes about: (name, amount, kind: total | part, words); losses hang, totals stand.
+
+    `opens` gives what a click on a step opens, by the step's name.
+    """
     figure = _figure(colours, height)
     base, bottoms, tops, hues = 0.0, [], [], []
     for _, amount, kind, _words in steps:
@@ -170,7 +209,8 @@ def waterfall(steps: Sequence[tuple[str, float, str, str]], colours: Palette, *,
         textposition="outside",
         textfont={"color": colours.ink, "size": 11.5},
         cliponaxis=False,
-        hovertemplate="%{x}: %{text}<extra></extra>",
+        customdata=[[f"{name}: {told}", (opens or {}).get(name, "")] for name, *_, told in steps],
+        hovertemplate=_HOVER,
     )
     figure.update_layout(bargap=0.32, margin={"t": 24})
     figure.update_yaxes(visible=False, showgrid=False)
@@ -194,8 +234,10 @@ def pair(
             y=[sign * value for value in values],
             name=name,
             marker={"color": hue, "line": {"width": 0}},
-            customdata=[f"{value:,.0f} {name}" for value in values],
-            hovertemplate="%{customdata}<extra></extra>",
+            customdata=[
+                [f"{at:%-d %b}: {v:,.0f} {name}", at.isoformat()] for at, v in zip(categories, values, strict=True)
+            ],
+            hovertemplate=_HOVER,
         )
     figure.update_layout(barmode="relative", bargap=0.3, showlegend=True, legend=_legend(colours), margin={"t": 28})
     figure.update_yaxes(nticks=4, zeroline=True, zerolinecolor=colours.line, tickformat="~s")
@@ -212,6 +254,7 @@ def fan(
     *,
     receipts: Sequence[tuple[date, float]] = (),
     height: int = 260,
+    opens: str = "",
 ) -> go.Figure:
     """Draw a projected stock with its band; receipts stand where they arrive, the zero line is where it runs out."""
     figure = _figure(colours, height)
@@ -228,9 +271,13 @@ def fan(
     figure.add_scatter(
         x=list(days),
         y=[left if left > 0 or number == 0 or middle[number - 1] > 0 else None for number, left in enumerate(middle)],
-        mode="lines",
+        mode="lines+markers",
         line={"color": colours.blue, "width": 2},
-        hovertemplate="%{x|%-d %b}: %{y:,.0f} units expected<extra></extra>",
+        **_UNSEEN,
+        customdata=[
+            [f"{day:%-d %b}: {left:,.0f} units expected", opens] for day, left in zip(days, middle, strict=True)
+        ],
+        hovertemplate=_HOVER,
     )
     for number, (at, units) in enumerate(receipts):
         figure.add_vline(x=at.isoformat(), line={"color": colours.green, "width": 1.5, "dash": "dot"})
@@ -242,6 +289,18 @@ def fan(
     figure.update_yaxes(nticks=5)
     figure.update_xaxes(nticks=8)
     return figure
+
+
+#: Markers that nobody sees: a line by itself cannot be clicked.
+_UNSEEN: dict[str, Any] = {
+    "marker": {"size": 12, "opacity": 0},
+    "selected": {"marker": {"opacity": 0}},
+    "unselected": {"marker": {"opacity": 0}},
+}
+
+
+def _told(points: Sequence[Point]) -> list[list[str]]:
+    return [[p.words, p.opens] for p in points]
 
 
 def spark(values: Sequence[float | None]) -> str:

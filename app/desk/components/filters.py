@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 import streamlit as st
@@ -23,6 +24,13 @@ class Chosen:
     days: int
     channel: str | None = None
     location: str | None = None
+    day: date | None = None  #: one day instead of the last so many
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Give what an address says of it, so that a page that is gone to shows the same."""
+        day = {} if self.day is None else {"day": self.day.isoformat()}
+        return {"days": str(self.days), **day, **dict(self.where)}
 
     @property
     def where(self) -> tuple[tuple[str, str], ...]:
@@ -37,6 +45,17 @@ def filters(channels: Sequence[str] = (), locations: Sequence[str] = ()) -> Chos
     channel = place("channel", channels, "All channels") if channels else None
     location = place("location", locations, "All locations") if locations else None
     return Chosen(days=int(days), channel=channel, location=location)
+
+
+def one_day(key: str, every: str) -> date | None:
+    """Draw the day that the address names, with a way back to all of them; nothing where it names none."""
+    try:
+        day = date.fromisoformat(st.query_params.get(key, ""))
+    except ValueError:
+        return None
+    names = {day.isoformat(): f"{day:%-d %b %Y}", EVERY: every}
+    chosen = choose(key, list(names), default=EVERY, label=names.__getitem__, shape="segments")
+    return day if chosen == day.isoformat() else None
 
 
 def place(key: str, options: Sequence[str], every: str) -> str | None:

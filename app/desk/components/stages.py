@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app.desk.components import charts
 from app.desk.components.text import esc, put
@@ -12,8 +12,8 @@ from metrics.figure import Figure
 from metrics.sources import AGES, OPEN_STAGES
 
 
-def aging_chart(figures: Sequence[Figure], *, key: str, height: int = 176) -> None:
-    """Draw open orders: a bar an age, a colour a stage."""
+def aging_chart(figures: Sequence[Figure], *, key: str, opens: Callable[[str, str], None], height: int = 176) -> None:
+    """Draw open orders: a bar an age, a colour a stage; a click on a part is told to `opens` as its age and stage."""
     known = {
         (str(f.dimensions.get("age")), str(f.dimensions.get("stage"))): float(f.value)
         for f in figures
@@ -35,7 +35,13 @@ def aging_chart(figures: Sequence[Figure], *, key: str, height: int = 176) -> No
     alt = f"{words.count(sum(known.values()))} open orders by age and stage"
     palette = colours()
     hues = [_hue(stage, palette.series, palette.grey, palette.vermillion) for stage in stages]
-    charts.draw(charts.stacked(AGES, series, palette, height=height, hues=hues), alt=alt, key=key)
+    figure = charts.stacked(AGES, series, palette, height=height, hues=hues, opens=lambda age, stage: f"{age}|{stage}")
+
+    def parted(target: str) -> None:
+        age, _, stage = target.partition("|")
+        opens(age, stage)
+
+    charts.draw(figure, alt=alt, key=key, opens=parted)
 
 
 def _hue(stage: str, series: Sequence[str], grey: str, alarm: str) -> str:

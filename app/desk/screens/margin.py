@@ -6,14 +6,14 @@ import streamlit as st
 
 from app.desk.components import charts
 from app.desk.components.badges import badge
-from app.desk.components.filters import filters
+from app.desk.components.filters import Chosen, filters
 from app.desk.components.tables import Column, table
 from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, asked, colours, kept, locations
-from app.desk.shell import empty, link, page
+from app.desk.shell import empty, go, link, page
 from app.services import words
 from app.services.figures import in_words
-from app.services.margin import ALL, PARTS, RATES, Margin, margin
+from app.services.margin import ALL, METRIC_OF, PARTS, RATES, Margin, margin
 
 
 def show(visit: Visit) -> None:
@@ -32,7 +32,7 @@ def show(visit: Visit) -> None:
             put(f'<div class="fw-sentence">{esc(found.sentence)}</div><div class="fw-strip">{_coverage(found)}</div>')
         with st.container(key="card-bridge"):
             put(heading("From gross sales to contribution", f"{found.currency}, last {chosen.days} days, all channels"))
-            _bridge(found)
+            _bridge(found, chosen)
         with st.container(key="card-channels"):
             put(heading("By channel", found.currency) + _table(found))
             with st.container(horizontal=True, gap="small"):
@@ -56,10 +56,11 @@ def _coverage(found: Margin) -> str:
     return f"<span><b>{esc(found.coverage)}</b></span>{missing}"
 
 
-def _bridge(found: Margin) -> None:
+def _bridge(found: Margin, chosen: Chosen) -> None:
     steps = [(name, minor / 100, kind, told) for name, minor, kind, told in found.bridge]
     alt = "Bridge: " + ", ".join(f"{name} {told}" for name, _, _, told in steps)
-    charts.draw(charts.waterfall(steps, colours(), height=272), alt=alt, key="chart-bridge")
+    figure = charts.waterfall(steps, colours(), height=272, opens=METRIC_OF)
+    charts.draw(figure, alt=alt, key="chart-bridge", opens=lambda metric: go("rows", metric=metric, **chosen.query))
 
 
 def _table(found: Margin) -> str:

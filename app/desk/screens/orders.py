@@ -19,6 +19,7 @@ from app.services import words
 from app.services.orders import Open, Story, open_orders, search, story
 from app.services.overview import aging
 from data.events import Entity
+from metrics.sources import OPEN_STAGES
 
 
 def show(visit: Visit) -> None:
@@ -51,21 +52,32 @@ def _open(visit: Visit, chosen: Chosen) -> None:
         return
     with st.container(key="card-ageing"):
         put(heading("Open orders by age and stage", "now; services left out"))
-        aging_chart(kept(visit, ("aging", chosen), lambda: aging(asked(visit, chosen))), key="orders-aging", height=208)
+        figures = kept(visit, ("aging", chosen), lambda: aging(asked(visit, chosen)))
+        where = dict(chosen.where)
+        aging_chart(
+            figures, key="orders-aging", height=208,
+            opens=lambda age, stage: go("orders", age=age, stage=stage, **where),
+        )  # fmt: skip
     with st.container(key="card-open"):
-        only, age = _kinds(every)
-        found = kept(visit, ("open", chosen, only, age), lambda: open_orders(asked(visit, chosen), late=only, age=age))
+        only, age, stage = _kinds(every)
+        found = kept(
+            visit,
+            ("open", chosen, only, age, stage),
+            lambda: open_orders(asked(visit, chosen), late=only, age=age, stage=stage),
+        )
         _grid(found)
 
 
-def _kinds(every: Open) -> tuple[bool, str | None]:
+def _kinds(every: Open) -> tuple[bool, str | None, str | None]:
     total = sum(every.counts.values())
     names = {"false": f"All {total:,}", "true": f"Late {every.late:,}"}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         late = choose("late", list(names), default="false", label=names.__getitem__, shape="segments")
         ages = {"any": "Any age"} | {age: f"{age}: {number:,}" for age, number in every.counts.items() if number}
         age = choose("age", list(ages), default="any", label=ages.__getitem__, shape="pills")
-    return late == "true", None if age == "any" else age
+        stages = {"any": "Any stage"} | {stage: stage for stage in OPEN_STAGES}
+        stage = choose("stage", list(stages), default="any", label=stages.__getitem__, shape="list", width=140)
+    return late == "true", None if age == "any" else age, None if stage == "any" else stage
 
 
 def _grid(found: Open) -> None:

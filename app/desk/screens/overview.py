@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 
 import streamlit as st
 
@@ -18,6 +19,7 @@ from app.desk.shell import empty, go, link, page
 from app.services import overview, words
 from app.services.figures import Tile
 from app.services.overview import Risk, Todo
+from metrics.figure import Figure
 
 HEIGHT = 176  #: of a chart, in pixels
 
@@ -96,7 +98,9 @@ def _todos(todos: Sequence[Todo], quiet: str) -> None:
 def _charts(visit: Visit, chosen: Chosen, risk: Risk) -> None:
     top, bottom = st.columns(3, gap="small"), st.columns(3, gap="small")
     with top[0], _card("aging", "Open orders by age", "now, by stage", "orders"):
-        aging_chart(kept(visit, ("aging", chosen), lambda: overview.aging(asked(visit, chosen))), key="overview-aging")
+        figures = kept(visit, ("aging", chosen), lambda: overview.aging(asked(visit, chosen)))
+        where = dict(chosen.where)
+        aging_chart(figures, key="overview-aging", opens=lambda age, stage: go("orders", age=age, stage=stage, **where))
     with top[1], _card("margins", "Contribution margin 2 by channel", f"last {chosen.days} days", "margin"):
         _margins(visit, chosen)
     with top[2], _card("fill", "On-time fill, units", "by promise day", "rows", metric="on_time_fill_rate_units"):
@@ -126,23 +130,36 @@ def _margins(visit: Visit, chosen: Chosen) -> None:
         return
     points = [
         Point(
-            str(f.dimensions["channel"]), f.value, f"{f.dimensions['channel']}: {words.percent(f.value)} of net sales"
+            str(f.dimensions["channel"]),
+            f.value,
+            f"{f.dimensions['channel']}: {words.percent(f.value)} of net sales",
+            opens=str(f.dimensions["channel"]),
         )
         for f in sorted(known, key=lambda f: -(f.value or 0))
     ]
     texts = [words.percent(p.value) for p in points]
     alt = "Contribution margin 2 by channel: " + ", ".join(p.words for p in points)
-    charts.draw(charts.lying(points, colours(), height=HEIGHT, texts=texts), alt=alt, key="chart-margins")
+    figure = charts.lying(points, colours(), height=HEIGHT, texts=texts)
+    query = {name: value for name, value in chosen.query.items() if name != "channel"}
+    charts.draw(
+        figure, alt=alt, key="chart-margins", opens=lambda name: go("rows", metric="cm2_pct", channel=name, **query)
+    )
 
 
 def _fill(visit: Visit, chosen: Chosen) -> None:
     found = kept(visit, ("fill", chosen), lambda: overview.fill_trend(asked(visit, chosen)))
-    points = [Point(day, f.value, f"{day:%-d %b}: {words.percent(f.value)}") for day, f in found]
+    points = [Point(day, f.value, f"{day:%-d %b}: {words.percent(f.value)}", day.isoformat()) for day, f in found]
     if not any(p.value is not None for p in points):
         put(note("; ".join(found[0][1].reasons) if found else "No promise fell due in these days."))
         return
     alt = f"On-time fill rate of units by day, last {words.percent(points[-1].value)}"
-    charts.draw(charts.line(points, colours(), height=HEIGHT, percent=True), alt=alt, key="chart-fill")
+    figure = charts.line(points, colours(), height=HEIGHT, percent=True)
+    charts.draw(figure, alt=alt, key="chart-fill", opens=_day_of("on_time_fill_rate_units", chosen))
+
+
+def _day_of(metric: str, chosen: Chosen) -> Callable[[str], None]:
+    """Make what opens the rows of a metric on the day that was clicked."""
+    return lambda day: go("rows", metric=metric, **chosen.query, day=day)
 
 
 def _risk(risk: Risk) -> None:
@@ -150,13 +167,13 @@ def _risk(risk: Risk) -> None:
         put(f'<p class="fw-note">Not armed: {esc(risk.reason)}</p>')
         return
     points = [
-        Point(f"{day:%-d %b}", minor / 100, f"{day:%-d %b}: {words.money(minor, risk.currency)}")
+        Point(f"{day:%-d %b}", minor / 100, f"{day:%-d %b}: {words.money(minor, risk.currency)}", day.isoformat())
         for day, minor in risk.by_day
     ]
     whole = words.money(sum(minor for _, minor in risk.by_day), risk.currency)
     alt = f"Expected lost margin by the day stock runs out, {whole} in all"
     figure = charts.bars(points, colours(), height=HEIGHT, colour=colours().vermillion)
-    charts.draw(figure, alt=alt, key="chart-risk")
+    charts.draw(figure, alt=alt, key="chart-risk", opens=lambda day: go("stock", only="all", out=day))
 
 
 def _flow(visit: Visit) -> None:
@@ -167,12 +184,17 @@ def _flow(visit: Visit) -> None:
     days = [f.day for f in found]
     above, below = ("opened", [float(f.opened) for f in found]), ("cleared", [float(f.cleared) for f in found])
     alt = f"{sum(above[1]):.0f} cases opened, {sum(below[1]):.0f} cleared in {len(days)} days"
-    charts.draw(charts.pair(days, above, below, colours(), height=HEIGHT), alt=alt, key="chart-flow")
+    figure = charts.pair(days, above, below, colours(), height=HEIGHT)
+    charts.draw(figure, alt=alt, key="chart-flow", opens=lambda day: go("flow", day=day))
 
 
 def _orders(visit: Visit, chosen: Chosen) -> None:
     now, before = kept(visit, ("orders", chosen), lambda: overview.orders_a_day(asked(visit, chosen)))
-    points = [Point(day, f.value, f"{day:%a %-d %b}: {words.count(f.value)} orders") for day, f in now]
-    earlier = [Point(day, f.value, f"{day:%a %-d %b}: {words.count(f.value)} orders") for day, f in before]
+    points, earlier = ([_a_day(day, f) for day, f in found] for found in (now, before))
     alt = f"Orders a day over {chosen.days} days, beside the days before"
-    charts.draw(charts.line(points, colours(), height=HEIGHT, before=earlier), alt=alt, key="chart-orders")
+    figure = charts.line(points, colours(), height=HEIGHT, before=earlier)
+    charts.draw(figure, alt=alt, key="chart-orders", opens=_day_of("orders", chosen))
+
+
+def _a_day(day: date, orders: Figure) -> Point:
+    return Point(day, orders.value, f"{day:%a %-d %b}: {words.count(orders.value)} orders", day.isoformat())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -11,11 +12,11 @@ from app.desk.components import charts
 from app.desk.components.badges import badge
 from app.desk.components.cases import receipt
 from app.desk.components.export import export, readable
-from app.desk.components.filters import choose, place
+from app.desk.components.filters import choose, one_day, place
 from app.desk.components.tables import ROW, content_key, grid_height
 from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, colours, kept, locations
-from app.desk.shell import empty, link, page
+from app.desk.shell import empty, go, link, page
 from app.services import words
 from app.services.stock import ONLY, Item, Shelf, item, left_out, shelf
 
@@ -28,11 +29,11 @@ def show(visit: Visit) -> None:
         if not visit.publication:
             empty("No stock known yet", "Connect the warehouse or import a stock list, and orders to forecast from.")
             return
-        only, location, search = _filters(visit)
+        only, location, search, out = _filters(visit)
         found = kept(
             visit,
-            ("shelf", only, location, search),
-            lambda: shelf(visit.store, visit.moment, only=only, location=location, search=search),
+            ("shelf", only, location, search, out),
+            lambda: shelf(visit.store, visit.moment, only=only, location=location, search=search, out=out),
         )
         if found.not_armed and only not in ("unknown", "all"):
             empty("Not armed", f"Nobody can say what runs out: {found.not_armed}. Start says what brings it.")
@@ -45,7 +46,7 @@ def show(visit: Visit) -> None:
                 _detail(visit, chosen["sku"], chosen["location"])
 
 
-def _filters(visit: Visit) -> tuple[str, str | None, str]:
+def _filters(visit: Visit) -> tuple[str, str | None, str, date | None]:
     counts = kept(visit, "kinds", lambda: shelf(visit.store, visit.moment, only="all", location=None, search="")).counts
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         only = choose(
@@ -55,7 +56,8 @@ def _filters(visit: Visit) -> tuple[str, str | None, str]:
         search = st.text_input(
             "Item", key="sku", placeholder="SKU or name", label_visibility="collapsed", width=200, bind="query-params"
         )
-    return only, where, str(search or "").strip()
+        out = one_day("out", "any day")
+    return only, where, str(search or "").strip(), out
 
 
 def _grid(found: Shelf, only: str) -> dict[str, Any] | None:
@@ -147,11 +149,20 @@ def _detail(visit: Visit, sku: str, location: str) -> None:
         head.html(_head(found))
         alt = f"Expected stock of {sku} at {location} over {len(found.days) - 1} days, with its 10 to 90 percent band"
         figure = charts.fan(
-            found.days, found.middle, found.low, found.high, colours(), receipts=found.receipts, height=208
+            found.days,
+            found.middle,
+            found.low,
+            found.high,
+            colours(),
+            receipts=found.receipts,
+            height=208,
+            opens=f"{sku}@{location}",
         )
         with fan:
             if max(found.high) > 0:
-                charts.draw(figure, alt=alt, key=f"chart-fan-{sku}-{location}")
+                charts.draw(
+                    figure, alt=alt, key=f"chart-fan-{sku}-{location}", opens=lambda stock: go("orders", id=stock)
+                )
             else:
                 put('<p class="fw-note">It is out, and nothing is on its way.</p>')
     with st.container(key="card-why", gap="xsmall"):

@@ -1,0 +1,156 @@
+"""A click on a chart opens the rows behind it, in a real Chromium; the address says which, and the way back works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.services.figures import Asked, daily
+from app.services.overview import case_flow, case_steps, orders_a_day
+from app.services.rows import made_of
+from app.services.workspace import facts
+from data.settings import read_settings
+from data.store import Store, open_store
+from metrics.sources import OPEN_STAGES
+from tests.app.browser import PATIENCE, Watched, chromium
+from tests.app.factories import NOW, a_shop, found
+from tests.app.test_browser import served
+
+BARS, POINTS = ".barlayer path", ".scatterlayer .points path"
+SMALLEST = 3  #: pixels: a part of nothing is drawn without a size
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A browser before a troubled shop that nobody changes."""
+    home = tmp_path_factory.mktemp("home")
+    store = open_store(read_settings({"FILLWELL_HOME": str(home)}), "demo")
+    a_shop(store)
+    found(store)
+    store.close()
+    with served(home) as url, chromium() as browser:
+        yield from _watched(browser, url)
+
+
+def _watched(browser: Browser, url: str) -> Iterator[Page]:
+    watched = Watched(browser, url)
+    yield watched.open("/")
+    assert watched.complaints == []
+    assert watched.elsewhere == []
+    watched.close()
+
+
+def opened(page: Page, path: str, chart: str, mark: str, nth: int = 0) -> dict[str, str]:
+    """Go to a screen, click on the nth mark of a chart, and give what the address then says."""
+    page.goto(f"{origin(page)}{path}")
+    shown = page.locator(f"[class*=st-key-opens-{chart}]")
+    expect(shown.locator(mark).first).to_be_attached(timeout=PATIENCE)
+    expect(page.locator(".fw-foot")).to_be_visible(timeout=PATIENCE)
+    shown.scroll_into_view_if_needed()
+    page.wait_for_timeout(1_000)  # charts below the fold are drawn late
+    boxes = [marks.bounding_box() for marks in shown.locator(mark).all()]
+    box = [box for box in boxes if box and min(box["width"], box["height"]) >= SMALLEST][nth]
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    before = page.url
+    page.mouse.click(x, y)
+    page.wait_for_url(lambda url: url != before and _settled(url, path), timeout=PATIENCE)
+    expect(page.locator(".fw-foot")).to_be_visible(timeout=PATIENCE)
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def _settled(url: str, path: str) -> bool:
+    """Tell whether the next screen's address stands: on the way the old one bears its filters for a moment."""
+    return urlsplit(url).path != urlsplit(path).path or path.startswith("/orders")
+
+
+def origin(page: Page) -> str:
+    parts = urlsplit(page.url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def back(page: Page, path: str, title: str) -> None:
+    """Press the back button and expect the screen under its own address."""
+    page.go_back()
+    expect(page.locator("h1")).to_have_text(title, timeout=PATIENCE)
+    page.wait_for_url(f"{origin(page)}{path}", timeout=PATIENCE)
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+def test_a_part_of_a_bar_opens_the_open_orders_of_its_age_and_stage(page: Page) -> None:
+    for path, chart, title in (("/", "overview-aging", "Overview"), ("/orders?late=true", "orders-aging", "Orders")):
+        query = opened(page, path, chart, BARS)
+        assert query == {"age": "3-5 d", "stage": "released"}
+        assert query["stage"] in OPEN_STAGES
+        expect(page.get_by_text("1 order, click one to read its story")).to_be_visible(timeout=PATIENCE)
+        back(page, path, title)
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+def test_a_channels_bar_opens_the_rows_of_its_margin_and_the_way_back_is_not_filtered(page: Page) -> None:
+    assert opened(page, "/", "chart-margins", BARS) == {"metric": "cm2_pct", "channel": "web", "days": "28"}
+    expect(page.locator(".fw-title", has_text="What it means cm2_pct")).to_be_visible(timeout=PATIENCE)
+    back(page, "/", "Overview")
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("chart", "metric"), [("chart-fill", "on_time_fill_rate_units"), ("chart-orders", "orders")])
+def test_a_point_of_a_trend_opens_the_rows_of_its_day(page: Page, chart: str, metric: str) -> None:
+    query = opened(page, "/?days=7", chart, POINTS, 2)
+    assert (query["metric"], query["days"]) == (metric, "7")
+    day = date.fromisoformat(query["day"])
+    expect(page.get_by_text(f"{day:%-d %b %Y}")).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("all days").click()
+    page.wait_for_url(lambda url: "day=" not in url, timeout=PATIENCE)
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+def test_a_day_of_the_flow_opens_its_cases(page: Page) -> None:
+    query = opened(page, "/", "chart-flow", BARS)
+    assert query == {"day": f"{NOW:%Y-%m-%d}"}
+    expect(page.get_by_text(re.compile(r"[1-9]\d* opened, 0 cleared"))).to_be_visible(timeout=PATIENCE)
+    back(page, "/", "Overview")
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+def test_a_step_of_the_bridge_opens_the_rows_of_its_metric(page: Page) -> None:
+    assert opened(page, "/margin?days=7", "chart-bridge", BARS) == {"metric": "gross_sales", "days": "7"}
+    back(page, "/margin?days=7", "Margin by channel")
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+def test_the_path_of_an_items_stock_opens_all_that_was_said_of_it(page: Page) -> None:
+    assert opened(page, "/stock?only=all", "chart-fan", POINTS, 1) == {"id": "A@NORTH"}
+    expect(page.locator("h2", has_text="Stock A@NORTH")).to_be_visible(timeout=PATIENCE)
+    back(page, "/stock?only=all", "Stock and stockout risk")
+
+
+def test_the_rows_of_a_day_add_up_to_the_point_that_was_clicked(shop: Store) -> None:
+    asked = Asked(facts=facts(shop), now=NOW, days=28)
+    for metric in ("orders", "on_time_fill_rate_units"):
+        for day, figure in daily(asked, metric):
+            made = made_of(Asked(facts=facts(shop), now=NOW, days=28, day=day), metric)
+            assert made.figures[0].value == figure.value, (metric, day)
+            if figure.value:
+                assert made.frame["numerator"].sum() == figure.numerator
+    assert sum(f.value or 0 for _, f in orders_a_day(asked)[0]) > 0
+
+
+def test_the_cases_of_a_day_are_as_many_as_its_bars_count(troubled: Store) -> None:
+    flow = case_flow(troubled, NOW, 14)
+    assert sum(day.opened for day in flow) > 0
+    for day in flow:
+        steps = case_steps(troubled, day.day)
+        opens = sum(step.opens for step in steps)
+        assert (opens, len(steps) - opens) == (day.opened, day.cleared)
