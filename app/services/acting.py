@@ -119,6 +119,19 @@ def plan(store: Store, now: datetime, chosen: Chosen) -> list[tuple[int, Planned
     return [(case_id, _told(partial(_as_seen, store, case_id, version, make))) for case_id, version in chosen]
 
 
+def choose(
+    store: Store, now: datetime, seen: tuple[int, int], choice: Mapping[str, int | str], kind: str | None = None
+) -> Planned | str:
+    """Plan a fix of a case the way that a person chose; a refusal is a sentence."""
+    case_id, version = seen
+    view, desk, who = view_of(store, now), desk_of(store), local_person(store)
+
+    def make(number: int) -> Planned:
+        return planning.plan(desk, view, number, by=who, targets=targets(store), type=kind, choice=choice)
+
+    return _told(partial(_as_seen, store, case_id, version, make))
+
+
 def approve(store: Store, action_ids: Sequence[int]) -> list[Step]:
     """Approve planned actions; the engine sends them."""
     desk, who = desk_of(store), local_person(store)

@@ -123,6 +123,16 @@ class Detail:
     members: Sequence[str]
     probability: float | None
     similar: int  #: other open cases of this kind
+    suggestions: Sequence[Suggestion] = ()  #: which of our codes may be meant, the best first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suggestion:
+    """One of our codes that may be meant, and why."""
+
+    code: str
+    name: str
+    why: str
 
 
 def detail(store: Store, case_id: int, listed: Row | None = None) -> Detail:
@@ -148,12 +158,20 @@ def detail(store: Store, case_id: int, listed: Row | None = None) -> Detail:
         members=list(case["members"] or ()),
         probability=case["probability"],
         similar=sum(other["id"] != case_id for other in others),
+        suggestions=[
+            Suggestion(code=s["code"], name=s["name"], why=s["why"])
+            for s in (case["evidence"] or {}).get("suggestions") or ()
+        ],
     )
+
+
+#: Evidence that is drawn by itself.
+_APART = ("arithmetic", "suggestions")
 
 
 def _evidence(evidence: Mapping[str, Any], currency: str) -> list[tuple[str, str]]:
     """Write the proof line by line; arithmetic that came as steps stands at the end, as a sum does."""
-    plain = [(name.replace("_", " "), said(value)) for name, value in evidence.items() if name != "arithmetic"]
+    plain = [(name.replace("_", " "), said(value)) for name, value in evidence.items() if name not in _APART]
     return [*plain, *steps_in_words(evidence.get("arithmetic"), currency)]
 
 

@@ -15,6 +15,7 @@ from app.desk.components.filters import choose
 from app.desk.components.tables import ROW, Column, content_key, grid_height, table
 from app.desk.components.text import esc, heading, note, plain, put
 from app.desk.context import Visit, kept
+from app.desk.screens.queue_codes import suggestions
 from app.desk.shell import empty, link, page
 from app.services import acting, words
 from app.services.queue import Board, Detail, Row, board, detail, title_of, waiting, watches
@@ -301,6 +302,8 @@ def _detail(visit: Visit, row: Row) -> None:
         )
         if found.facing:
             put(facing(found))
+        if found.suggestions:
+            suggestions(visit, found, _say)
         _fix(visit, found)
     _proof(found)
 
