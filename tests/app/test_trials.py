@@ -137,6 +137,27 @@ def test_whatever_moves_between_choosing_and_pressing_no_other_row_is_acted_on(
     assert hands.steps["acted"] >= SEQUENCES // 3  # a desk that refused everything would prove nothing
 
 
+def test_after_a_restart_nothing_is_done_before_a_case_is_chosen_again(browser: Browser, tmp_path: Path) -> None:
+    dice = random.Random(1)  # noqa: S311 -- a market to choose from
+    market, desk = a_market(tmp_path, dice, 30), MortalDesk(tmp_path)
+    desk.start()
+    hands = Hands(Watched(browser, desk.url), market, desk, dice)
+    page = hands.watched.open("/queue")
+    hands.settle()
+    desk.kill()  # a choice made now reaches nobody
+    hands.click(3)
+    market.shake()
+    desk.start()
+    page.wait_for_selector(IDLE, timeout=PATIENCE)
+    hands.settle()
+    assign = page.get_by_role("button", name="Assign to me")
+    expect(page.get_by_text("choose the case once more")).to_be_visible(timeout=PATIENCE)
+    expect(assign).to_be_disabled()
+    hands.click(2)
+    expect(assign).to_be_enabled(timeout=PATIENCE)
+    desk.stop()
+
+
 class Hands:
     """A person who chooses, is interrupted, and presses without looking again."""
 
@@ -153,13 +174,13 @@ class Hands:
         if not self.market.waiting():
             self.market.shake()
         self.watched.open("/queue")
-        self._settle()
+        self.settle()
         intended = self._choose()
         for _ in range(self.dice.randint(0, 3)):
             self._interrupt()
         before = Touched.until_now(self.market.desk)
         self._press()
-        self._settle()
+        self.settle()
         touched = before.since(self.market.desk)
         self.steps.update(step.split(" rows")[0] for step in self.story)
         if not touched <= intended:
@@ -173,7 +194,7 @@ class Hands:
         chosen = self.dice.sample(range(rows), min(rows, self.dice.choice((1, 1, 1, 2, 3))))
         intended = {self._case_at(row) for row in chosen}
         for row in chosen:
-            grid.click(position={"x": MARKER, "y": HEAD + ROW * row + ROW // 2})
+            self.click(row)
         if hasty := self.dice.random() < 0.25:
             self.page.wait_for_timeout(self.dice.choice((0, 30, 120)))
         else:
@@ -181,6 +202,11 @@ class Hands:
             expect(self.page.get_by_role("button", name=f"Plan fix: {told}")).to_be_visible(timeout=PATIENCE)
         self.story.append(f"{'hastily ' if hasty else ''}chose rows {chosen}: cases {sorted(intended)}")
         return intended
+
+    def click(self, row: int) -> None:
+        """Click the marker of a row."""
+        grid = self.page.locator(".st-key-card-queue [data-testid=stDataFrame]")
+        grid.click(position={"x": MARKER, "y": HEAD + ROW * row + ROW // 2})
 
     def _rows(self) -> int:
         grid = self.page.locator(".st-key-card-queue [role=grid]")
@@ -210,13 +236,13 @@ class Hands:
             self.market.shake()
         self.desk.start()
         self.page.wait_for_selector(IDLE, timeout=PATIENCE)
-        self._settle()
+        self.settle()
 
     def _refresh(self) -> None:
         button = self.page.get_by_role("button", name=re.compile("refresh$"))
         if button.count() and button.is_enabled():
             button.click()
-            self._settle()
+            self.settle()
 
     def _wait(self) -> None:
         self.page.wait_for_timeout(2_500)
@@ -244,7 +270,7 @@ class Hands:
         dialog.get_by_label("Reason").press("Tab")
         dialog.get_by_role("button", name="Not a problem").click(timeout=PATIENCE)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Wait until the page has answered: a run begins a moment after what caused it."""
         self.page.wait_for_timeout(350)
         self.page.wait_for_selector(IDLE, timeout=PATIENCE)

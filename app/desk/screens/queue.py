@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import streamlit as st
 
@@ -48,7 +49,7 @@ def show(visit: Visit) -> None:
             marked, picked = _selected(frozen.rows)
             opened = picked or next((r for r in frozen.rows if named and r.id == named.id), named) or frozen.rows[0]
             _open(opened.id)
-            _bar(visit, frozen.rows, marked or [opened])
+            _bar(visit, frozen.rows, marked or [opened], blocked=_begun_anew(chosen=picked is not None))
         with right:
             bulk.panel(visit)
             _detail(visit, opened)
@@ -217,21 +218,39 @@ class Drawn:
 _OVERTAKEN = "you chose other cases while these were still shown: nothing was done; look again"
 
 
-def _bar(visit: Visit, rows: Sequence[Row], chosen: Sequence[Row]) -> None:
+def _begun_anew(*, chosen: bool) -> bool:
+    """Tell whether the page was drawn before the server was started again and nothing was chosen since (hazard H2).
+
+    A browser sends a new session what it held, and so the mark of the session that drew its page: a choice may have
+    been on its way when that one ended, and what is open now need not be it.
+    """
+    state = st.session_state
+    mark = state.setdefault("queue-mark", uuid4().hex)
+    with st.container(key="unseen"):
+        held = st.text_input("Session", value=mark, key="queue-session", label_visibility="collapsed")
+    state["queue-anew"] = state.get("queue-anew", held != mark) and not chosen
+    return bool(state["queue-anew"])
+
+
+def _bar(visit: Visit, rows: Sequence[Row], chosen: Sequence[Row], *, blocked: bool) -> None:
     """Draw what can be done with the chosen cases; every button is given ids and versions, never positions."""
     seen, drawn = [row.seen for row in chosen], Drawn.now(rows)
     count = f"{len(seen)} chosen" if len(seen) > 1 else f"case {seen[0][0]}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="bulk"):
         fixable = [row.seen for row in chosen if row.suggested]
         st.button(
-            f"Plan fix: {count}", key="fix", type="primary", shortcut="1", disabled=not fixable,
+            f"Plan fix: {count}", key="fix", type="primary", shortcut="1", disabled=blocked or not fixable,
             on_click=_plan, args=(visit, drawn, fixable),
         )  # fmt: skip
-        st.button("Assign to me", key="assign", shortcut="2", on_click=_claim, args=(visit, drawn, seen))
-        if st.button("Not a problem …", key="dismiss", shortcut="3"):
+        st.button(
+            "Assign to me", key="assign", shortcut="2", disabled=blocked, on_click=_claim, args=(visit, drawn, seen)
+        )
+        if st.button("Not a problem …", key="dismiss", shortcut="3", disabled=blocked):
             _reason(visit, "Not a problem", seen)
-        if st.button("Snooze …", key="snooze", shortcut="H"):
+        if st.button("Snooze …", key="snooze", shortcut="H", disabled=blocked):
             _reason(visit, "Snooze", seen)
+    if blocked:
+        put(note("The desk was started again meanwhile: choose the case once more."))
     _results()
 
 
