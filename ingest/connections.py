@@ -25,6 +25,7 @@ from __future__ import annotations
 import base64
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -38,6 +39,7 @@ from ingest.http import Http, safe_url
 from ingest.medusa.client import open_medusa
 from ingest.shapes import Context, Identity
 from ingest.storefront.client import open_storefront
+from ingest.tryton.client import open_tryton
 from ingest.warehouse.client import open_warehouse
 
 OPENERS: Mapping[str, Callable[[Http, Context], Adapter]] = {
@@ -46,6 +48,7 @@ OPENERS: Mapping[str, Callable[[Http, Context], Adapter]] = {
     "warehouse": open_warehouse,
     "carrier": open_carrier,
     "medusa": open_medusa,
+    "tryton": open_tryton,
 }
 
 #: The systems of a sandbox merchant.
@@ -64,6 +67,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     stock_from: str = ""  #: the connection that owns the stock, its work and its parcels; this one where empty
     items_from: str = ""  #: the connection whose item codes are the catalogue; this one where empty
     currency: str = ""  #: of amounts that name none
+    user: str = ""  #: who logs in with the token as password; empty where a token says it all, or is `user:password`
+    overlap_seconds: float | None = None  #: how far back each read begins; the system's own where empty
     rate_per_second: float = 100.0
 
 
@@ -150,6 +155,8 @@ def _adapter(connection: Connection, token: str, identity: Identity, transport: 
         currency=connection.currency,
         stock_from=connection.stock_from,
         identity=identity,
+        user=connection.user,
+        overlap=None if connection.overlap_seconds is None else timedelta(seconds=connection.overlap_seconds),
     )
     return OPENERS[connection.system](http, context)
 

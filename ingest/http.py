@@ -221,7 +221,7 @@ class Http:
         self._bucket = TokenBucket(rate, max(1.0, rate / 2), monotonic, sleep)
         self._breaker = Breaker(monotonic=monotonic)
         self._sleep = sleep
-        self._monotonic = monotonic
+        self.monotonic = monotonic
 
     def close(self) -> None:
         """Give back the connections."""
@@ -362,7 +362,7 @@ class Http:
         content: bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        deadline = self._monotonic() + DEADLINE_SECONDS
+        deadline = self.monotonic() + DEADLINE_SECONDS
         body = bytearray()
         sent = dict(headers or {})
         if self.authorization is not None:
@@ -378,7 +378,7 @@ class Http:
                         f"{self.name} {path}: the answer is larger than {LARGEST_ANSWER} bytes",
                         error_class="body",
                     )
-                if self._monotonic() > deadline:
+                if self.monotonic() > deadline:
                     raise Unavailable(
                         f"{self.name} {path}: the answer took longer than {DEADLINE_SECONDS:.0f} s",
                         error_class="timeout",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, TypeVar
@@ -55,6 +55,8 @@ class Context:
     currency: str = ""  #: of amounts that name none
     stock_from: str = ""  #: the connection that owns the stock, its work and its parcels; this one where empty
     identity: Identity = field(default_factory=dict)
+    user: str = ""  #: who logs in, where a token alone does not say it
+    overlap: timedelta | None = None  #: how far back each read begins; the system's own where empty
 
     @property
     def owns_stock(self) -> bool:

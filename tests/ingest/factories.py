@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,19 @@ from ingest.medusa import records
 from ingest.medusa.client import Medusa
 from ingest.rest import raw_item
 from ingest.shapes import Context
+from ingest.tryton.client import Tryton
+from ingest.tryton.follow import item_of_bytes
 from tests.ingest.medusa_wire import MedusaWire
 from tests.ingest.remote import Remote
+from tests.ingest.tryton_wire import TrytonWire
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 GOLDEN = Path(__file__).parent / "golden"
 SYSTEMS = SANDBOX  #: of one sandbox merchant
 KNOWN = tuple(OPENERS)  #: all that can be connected
 #: A system with lists of its own kind has a wire of its own.
-WIRES: dict[str, type[Remote]] = {"medusa": MedusaWire}
-CURRENCIES = {"medusa": "EUR"}
+WIRES: dict[str, type[Remote]] = {"medusa": MedusaWire, "tryton": TrytonWire}
+CURRENCIES = {"medusa": "EUR", "tryton": "USD"}
 
 
 def a_store(folder: Path) -> Store:
@@ -59,12 +62,17 @@ class Sleeper:
 
 
 def an_http(
-    transport: httpx.BaseTransport, *, name: str = "shop", sleeper: Sleeper | None = None, rate: float = 1e6
+    transport: httpx.BaseTransport,
+    *,
+    name: str = "shop",
+    sleeper: Sleeper | None = None,
+    rate: float = 1e6,
+    url: str = "https://remote.test",
 ) -> Http:
     """Connect to a wire; waits take no time."""
     time = sleeper or Sleeper()
     return Http(
-        name, "https://remote.test", "token-1",
+        name, url, "token-1",
         rate=rate, transport=transport, sleep=time.sleep, monotonic=time.monotonic,
     )  # fmt: skip
 
@@ -76,10 +84,11 @@ def an_adapter(
     name = connection or system
     context = Context(
         connection=name, authority=orders_from if system not in ("storefront", "medusa") else name,
-        currency=CURRENCIES.get(system, "GBP"),
+        currency=CURRENCIES.get(system, "GBP"), user="reader", overlap=timedelta(seconds=10),
     )  # fmt: skip
-    adapter = OPENERS[system](an_http(remote.transport, name=name), context)
-    return replace(adapter, page_size=remote.page_size) if isinstance(adapter, Medusa) else adapter
+    url = "https://remote.test/erp" if system == "tryton" else "https://remote.test"
+    adapter = OPENERS[system](an_http(remote.transport, name=name, url=url), context)
+    return replace(adapter, page_size=remote.page_size) if isinstance(adapter, Medusa | Tryton) else adapter
 
 
 def a_wire(system: str, *, page_size: int = 1_000) -> Remote:
@@ -89,7 +98,13 @@ def a_wire(system: str, *, page_size: int = 1_000) -> Remote:
 
 def item_of(adapter: Adapter, stream: str, body: bytes) -> RawItem:
     """Read an item's head as its adapter does."""
-    return records.item(stream, body, 0) if adapter.system == "medusa" else raw_item(body, 0)
+    match adapter.system:
+        case "medusa":
+            return records.item(stream, body, 0)
+        case "tryton":
+            return item_of_bytes(body, 0)
+        case _:
+            return raw_item(body, 0)
 
 
 def golden(system: str) -> dict[str, list[dict[str, Any]]]:

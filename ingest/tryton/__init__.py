@@ -1,0 +1,1 @@
+"""Tryton: an ERP and warehouse, read and corrected over its JSON-RPC."""

@@ -1,0 +1,754 @@
+"""Tryton's records, and what they say in our words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
+
+from data.errors import RecordInvalid
+from data.events import (
+    Cost,
+    Event,
+    InspectionStated,
+    ItemStated,
+    LevelStated,
+    LocationStated,
+    LotAt,
+    LotStated,
+    OrderPointStated,
+    ParcelStated,
+    PurchaseLine,
+    PurchaseStated,
+    SaleLine,
+    SaleStated,
+    StockStated,
+    SupplierStated,
+    TermsStated,
+    TransferStated,
+    Units,
+    WorkStated,
+)
+from data.money import to_minor
+from ingest.shapes import Context, Currency, Id, Parser, Text, decimal, minor, plain
+from ingest.tryton.typed import Day, Moment, Number, Span
+
+T = TypeVar("T")
+
+SALE = {
+    "draft": "draft", "quotation": "draft", "confirmed": "open", "processing": "open", "done": "done",
+    "cancelled": "cancelled",
+}  # fmt: skip
+#: A shipment that waits is not reserved yet; one that is assigned lies ready to be picked.
+WORK = {
+    "draft": "placed", "waiting": "released", "assigned": "released", "picked": "picked", "packed": "packed",
+    "shipped": "shipped", "done": "shipped", "cancelled": "cancelled",
+}  # fmt: skip
+TRANSFER = {
+    "request": "draft", "draft": "draft", "waiting": "draft", "assigned": "draft", "packed": "draft",
+    "shipped": "sent", "done": "received", "cancelled": "cancelled",
+}  # fmt: skip
+PURCHASE = {
+    "draft": "draft", "quotation": "sent", "confirmed": "confirmed", "processing": "confirmed", "done": "received",
+    "cancelled": "cancelled",
+}  # fmt: skip
+#: What Tryton calls the kinds of barcodes that are a GTIN.
+GTIN = ("ean", "isbn", "ismn", "ean8", "ean13", "gtin")
+LOST = ("lost_found",)
+
+
+class Coded(msgspec.Struct, frozen=True, gc=False):
+    """Something that is known by its code, and by its id where it has none."""
+
+    id: int
+    code: Text | None = None
+
+
+class Named(Coded, frozen=True, kw_only=True):
+    """A place with a name and perhaps a kind."""
+
+    name: Text = ""
+    type: Text = ""
+
+
+class Money(msgspec.Struct, frozen=True):
+    """A currency."""
+
+    code: Currency
+
+
+class Unit(msgspec.Struct, frozen=True, gc=False):
+    """A unit of measure as so many of the smallest."""
+
+    factor: float
+
+
+class Product(Coded, frozen=True, kw_only=True, rename={"default_uom": "default_uom."}):
+    """A product on a line."""
+
+    default_uom: Unit | None = None
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What every record has."""
+
+    id: int
+    last_modified_at: Moment
+
+
+class Location(Record, frozen=True, kw_only=True):
+    """A warehouse."""
+
+    code: Text | None = None
+    name: Text
+
+
+class Identifier(msgspec.Struct, frozen=True):
+    """A barcode."""
+
+    type: Text | None = None
+    code: Text | None = None
+
+
+class Category(msgspec.Struct, frozen=True):
+    """The category under which a product is accounted."""
+
+    name: Text
+
+
+class Stamped(msgspec.Struct, frozen=True):
+    """A part of which only the stamp matters."""
+
+    last_modified_at: Moment
+
+
+class SoldBy(msgspec.Struct, frozen=True, rename={"party": "party."}):
+    """Who sells a product to us; the first in Tryton's order is the preferred one."""
+
+    party: Coded
+
+
+class Shared(msgspec.Struct, frozen=True, rename={"product_suppliers": "product_suppliers."}):
+    """What a product has in common with its variants."""
+
+    product_suppliers: tuple[SoldBy, ...] = ()
+
+
+class Item(
+    Record, frozen=True, kw_only=True,
+    rename={
+        "identifiers": "identifiers.", "account_category": "account_category.",
+        "product_suppliers": "product_suppliers.", "cost_prices": "cost_prices.", "template": "template.",
+    },
+):  # fmt: skip
+    """A product."""
+
+    code: Text | None = None
+    name: Text
+    type: Text = "goods"
+    list_price_used: Number | None = None
+    cost_price: Number | None = None
+    identifiers: tuple[Identifier, ...] = ()
+    account_category: Category | None = None
+    product_suppliers: tuple[SoldBy, ...] = ()
+    template: Shared | None = None
+    cost_prices: tuple[Stamped, ...] = ()
+
+
+class Supplied(msgspec.Struct, frozen=True, rename={"currency": "currency."}):
+    """One product that a supplier sells us."""
+
+    lead_time: Span | None = None
+    currency: Money | None = None
+
+
+class Supplier(Record, frozen=True, kw_only=True):
+    """A party that sells us something."""
+
+    code: Text | None = None
+    name: Text | None = None
+    supplier_lead_time: Span | None = None
+    supplied: tuple[Supplied, ...] = ()
+
+
+class Template(msgspec.Struct, frozen=True, rename={"products": "products."}):
+    """What the variants of a product have in common."""
+
+    products: tuple[Coded, ...] = ()
+
+
+class Price(msgspec.Struct, frozen=True):
+    """A supplier's price from a quantity on."""
+
+    quantity: float | None
+    unit_price: Number | None
+
+
+class Terms(
+    Record, frozen=True, kw_only=True,
+    rename={"party": "party.", "product": "product.", "template": "template.", "prices": "prices."},
+):  # fmt: skip
+    """What a supplier asks for a product, or for all variants of one."""
+
+    party: Coded
+    product: Coded | None = None
+    template: Template | None = None
+    prices: tuple[Price, ...] = ()
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename={"product": "product.", "unit": "unit."}):
+    """A line of a sale or a purchase; titles and subtotals are lines, too."""
+
+    id: int
+    type: Text = "line"
+    quantity: float | None = None
+    unit_price: Number | None = None
+    product: Product | None = None
+    unit: Unit | None = None
+
+
+class Sale(Record, frozen=True, kw_only=True, rename={"currency": "currency.", "party": "party.", "lines": "lines."}):
+    """A sale with its lines."""
+
+    state: Text
+    reference: Text | None = None
+    currency: Money
+    party: Coded | None = None
+    create_date: Moment
+    total_amount_cache: Number | None = None
+    total_amount: Number | None = None
+    lines: tuple[Line, ...] = ()
+
+
+class SaleOf(msgspec.Struct, frozen=True):
+    """The sale that a move delivers."""
+
+    id: int
+    reference: Text | None = None
+    origin: Text | None = None
+
+
+class Place(Named, frozen=True, kw_only=True):
+    """Where a move leads."""
+
+    waste_warehouses: tuple[int, ...] = ()
+
+
+class Move(
+    msgspec.Struct, frozen=True, kw_only=True, gc=False,
+    rename={"product": "product.", "sale": "sale.", "to_location": "to_location."},
+):  # fmt: skip
+    """Units of a product from one place to another."""
+
+    id: int
+    state: Text
+    last_modified_at: Moment
+    internal_quantity: float | None = None
+    product: Coded | None = None
+    origin: Text | None = None
+    package: int | None = None
+    effective_date: Day | None = None
+    sale: SaleOf | None = None
+    to_location: Place | None = None
+
+
+class Package(msgspec.Struct, frozen=True):
+    """A box with a tracking number of its own, where the carrier gave one."""
+
+    id: int
+    shipping_reference: Text | None = None
+
+
+class Carrier(msgspec.Struct, frozen=True):
+    """Who carries it."""
+
+    rec_name: Text = ""
+
+
+class Shipment(
+    Record, frozen=True, kw_only=True,
+    rename={
+        "warehouse": "warehouse.", "carrier": "carrier.", "packages": "packages.", "outgoing_moves": "outgoing_moves.",
+        "inventory_moves": "inventory_moves.", "cost_currency_used": "cost_currency_used.",
+    },
+):  # fmt: skip
+    """Goods on their way to a customer."""
+
+    number: Text | None = None
+    state: Text
+    warehouse: Coded
+    create_date: Moment
+    effective_date: Day | None = None
+    partially_assigned: bool | None = None
+    shipping_reference: Text | None = None
+    carrier: Carrier | None = None
+    cost_used: Number | None = None
+    cost_currency_used: Money | None = None
+    packages: tuple[Package, ...] = ()
+    outgoing_moves: tuple[Move, ...] = ()
+    inventory_moves: tuple[Stamped, ...] = ()
+
+
+class Return(
+    Record, frozen=True, kw_only=True,
+    rename={"warehouse": "warehouse.", "incoming_moves": "incoming_moves.", "inventory_moves": "inventory_moves."},
+):  # fmt: skip
+    """Goods that came back from a customer."""
+
+    reference: Text | None = None
+    state: Text
+    warehouse: Coded
+    effective_date: Day | None = None
+    incoming_moves: tuple[Move, ...] = ()
+    inventory_moves: tuple[Move, ...] = ()
+    sold: tuple[SaleOf, ...] = ()
+
+
+class Transfer(
+    Record, frozen=True, kw_only=True,
+    rename={
+        "warehouse": "warehouse.", "to_warehouse": "to_warehouse.", "from_location": "from_location.",
+        "to_location": "to_location.", "outgoing_moves": "outgoing_moves.", "moves": "moves.",
+    },
+):  # fmt: skip
+    """Goods from one place of ours to another."""
+
+    reference: Text | None = None
+    state: Text
+    create_date: Moment
+    warehouse: Coded | None = None
+    to_warehouse: Coded | None = None
+    from_location: Named
+    to_location: Named
+    outgoing_moves: tuple[Move, ...] = ()
+    moves: tuple[Move, ...] = ()
+
+
+class PurchaseMove(msgspec.Struct, frozen=True, gc=False):
+    """Units that a supplier sends or sent."""
+
+    state: Text
+    internal_quantity: float | None = None
+    effective_date: Day | None = None
+    origin_planned_date: Day | None = None
+
+
+class PurchaseItem(Line, frozen=True, kw_only=True, rename={"product": "product.", "unit": "unit.", "moves": "moves."}):
+    """A line of a purchase with what came of it."""
+
+    delivery_date: Day | None = None
+    moves: tuple[PurchaseMove, ...] = ()
+
+
+class Purchase(
+    Record, frozen=True, kw_only=True,
+    rename={"party": "party.", "warehouse": "warehouse.", "currency": "currency.", "lines": "lines."},
+):  # fmt: skip
+    """A purchase with its lines and receipts."""
+
+    reference: Text | None = None
+    state: Text
+    shipment_state: Text = "none"
+    party: Coded
+    warehouse: Coded | None = None
+    currency: Money
+    purchase_date: Day | None = None
+    create_date: Moment
+    lines: tuple[PurchaseItem, ...] = ()
+
+
+class Stock(msgspec.Struct, frozen=True, kw_only=True):
+    """What a warehouse holds of a product."""
+
+    id: Id
+    last_modified_at: Moment
+    product: Coded
+    warehouse: Coded
+    total: float
+    free: float
+    input: float = 0.0
+
+
+class Held(Coded, frozen=True, kw_only=True):
+    """What a warehouse holds of a lot."""
+
+    quantity: float
+
+
+class Lot(Record, frozen=True, kw_only=True, rename={"product": "product."}):
+    """A lot."""
+
+    number: Text
+    product: Coded
+    expiration_date: Day | None = None
+    held: tuple[Held, ...] = ()
+
+
+class Zone(Named, frozen=True, kw_only=True, rename={"parent": "parent."}):
+    """A place within a warehouse, or the warehouse itself."""
+
+    parent: Named | None = None
+
+
+class OrderPoint(Record, frozen=True, kw_only=True, rename={"product": "product.", "location": "location."}):
+    """A rule for ordering."""
+
+    product: Coded
+    location: Zone
+    min_quantity: float | None = None
+    target_quantity: float | None = None
+
+
+def parsers(context: Context) -> Mapping[str, Parser]:
+    """Give the parser of each stream."""
+    return {
+        "locations": _reader(Location, location, context),
+        "items": _reader(Item, item, context),
+        "suppliers": _reader(Supplier, supplier, context),
+        "terms": _reader(Terms, terms, context),
+        "sales": _reader(Sale, sale, context),
+        "shipments": _reader(Shipment, shipment, context),
+        "returns": _reader(Return, return_, context),
+        "transfers": _reader(Transfer, transfer, context),
+        "purchases": _reader(Purchase, purchase, context),
+        "stock": _reader(Stock, stock, context),
+        "lots": _reader(Lot, lot, context),
+        "order_points": _reader(OrderPoint, order_point, context),
+    }
+
+
+def _reader(shape: type[T], translate: Callable[[T, Context], tuple[Event, ...]], context: Context) -> Parser:
+    decoder = msgspec.json.Decoder(shape)
+
+    def parse(raw: bytes) -> tuple[Event, ...]:
+        return translate(decoder.decode(raw), context)
+
+    return parse
+
+
+def location(raw: Location, context: Context) -> tuple[Event, ...]:
+    """Translate a warehouse."""
+    return (LocationStated(location=_place(Coded(raw.id, raw.code), context), name=raw.name),)
+
+
+def item(raw: Item, context: Context) -> tuple[Event, ...]:
+    """Translate a product; Tryton keeps one cost, which holds from when it was last set."""
+    since = max((part.last_modified_at.at for part in raw.cost_prices), default=raw.last_modified_at.at)
+    costs = () if raw.cost_price is None else (Cost(since.date(), decimal(raw.cost_price.decimal)),)
+    sellers = raw.product_suppliers or (raw.template.product_suppliers if raw.template else ())
+    first = sellers[0].party if sellers else None
+    gtin = next((i.code for i in raw.identifiers if i.type in GTIN and i.code), None)
+    stated = ItemStated(
+        sku=_sku(Coded(raw.id, raw.code), context), name=raw.name,
+        category=raw.account_category.name if raw.account_category else None,
+        kind="service" if raw.type == "service" else "product",
+        supplier=None if first is None else _supplier(first),
+        list_price=None if raw.list_price_used is None else decimal(raw.list_price_used.decimal),
+        currency=context.currency, costs=costs, gtin=gtin,
+    )  # fmt: skip
+    return (stated,)
+
+
+def supplier(raw: Supplier, context: Context) -> tuple[Event, ...]:
+    """Translate a supplier; where it states no lead time of its own, the longest of what it sells us counts."""
+    told = [s.lead_time.seconds for s in raw.supplied if s.lead_time is not None]
+    seconds = raw.supplier_lead_time.seconds if raw.supplier_lead_time else max(told, default=0.0)
+    currencies = {s.currency.code for s in raw.supplied if s.currency is not None}
+    stated = SupplierStated(
+        supplier=_supplier(Coded(raw.id, raw.code)), name=raw.name or f"party {raw.id}",
+        lead_time_days=-(-int(seconds) // 86_400),
+        currency=currencies.pop() if len(currencies) == 1 else context.currency,
+    )  # fmt: skip
+    return (stated,)
+
+
+def terms(raw: Terms, context: Context) -> tuple[Event, ...]:
+    """Translate a supplier's terms, once for each variant that they hold for."""
+    products = (raw.product,) if raw.product else raw.template.products if raw.template else ()
+    prices = sorted(((p.quantity or 0.0, p.unit_price) for p in raw.prices), key=lambda price: price[0])
+    least, price = prices[0] if prices else (0.0, None)
+    return tuple(
+        TermsStated(
+            supplier=_supplier(raw.party), sku=_sku(product, context), moq=max(1, -int(-least // 1)),
+            unit_cost=None if price is None else decimal(price.decimal),
+        )
+        for product in products
+    )  # fmt: skip
+
+
+def sale(raw: Sale, context: Context) -> tuple[Event, ...]:
+    """Translate a sale; its reference names the channel's order, and without one it stands by itself."""
+    currency = raw.currency.code
+    lines = tuple(_sale_line(line, currency, context) for line in raw.lines if line.type == "line")
+    total = raw.total_amount_cache or raw.total_amount
+    stated = SaleStated(
+        order=_order(raw.id, raw.reference, context), sale=str(raw.id), status=_status(SALE, raw.state, "sale"),
+        total_minor=sum(line.amount_minor for line in lines) if total is None else minor(total.decimal, currency),
+        currency=currency, created_at=raw.create_date.at, reference=raw.reference or None,
+        customer=None if raw.party is None else _customer(raw.party, context), lines=lines,
+    )  # fmt: skip
+    return (stated,)
+
+
+def shipment(raw: Shipment, context: Context) -> tuple[Event, ...]:
+    """Translate a shipment: the warehouse's work on each order that it serves, and its parcels once it left."""
+    if not context.owns_stock:
+        return ()
+    status = _status(WORK, raw.state, "shipment")
+    moves = [m for m in raw.outgoing_moves if m.state != "cancelled" or status == "cancelled"]
+    orders: dict[str, list[Move]] = {_order_of(raw.id, m, context): [] for m in moves} or {
+        f"{context.connection}/shipment-{raw.id}": []
+    }
+    for move in moves:
+        orders[_order_of(raw.id, move, context)].append(move)
+    left = _left(raw) if status == "shipped" else None
+    works = tuple(
+        WorkStated(
+            work=str(raw.id) if len(orders) == 1 else f"{raw.id}-{n}", order=order,
+            location=_place(raw.warehouse, context),
+            status="backordered" if raw.state == "waiting" and raw.partially_assigned else status,
+            lines=_units(of_order, context), shipped_at=left, status_since=left or raw.last_modified_at.at,
+            released_at=None if raw.state == "draft" else raw.create_date.at,
+        )
+        for n, (order, of_order) in enumerate(orders.items(), 1)
+    )  # fmt: skip
+    if left is None:
+        return works
+    parcels = [parcel for order, of_order in orders.items() for parcel in _parcels(raw, order, of_order, left, context)]
+    return (*works, *parcels)
+
+
+def return_(raw: Return, context: Context) -> tuple[Event, ...]:
+    """Translate what came back: received, and put away once it is done; waste and lost-and-found are disposals."""
+    if not context.owns_stock:
+        return ()
+    arrived = [m for m in raw.incoming_moves if m.state == "done"]
+    sales = {m.sale.id: m.sale for m in raw.incoming_moves if m.sale is not None}
+    reference = raw.reference or next((s.reference for s in sales.values() if s.reference), None)
+    sold = raw.sold[0] if raw.sold else next(iter(sales.values()), None)
+    by_id = {m.id: m for m in raw.incoming_moves}
+    found = [m for m in raw.inventory_moves if m.state != "cancelled"] or arrived
+    lines = tuple(_unit(by_id.get(_number(m.origin, "stock.move"), m), m, context) for m in found)
+    put_away = [m.last_modified_at.at for m in found if m.state == "done"]
+    stated = InspectionStated(
+        inspection=str(raw.id), return_=reference or f"{context.connection}/return-{raw.id}",
+        order=f"{context.connection}/return-{raw.id}" if sold is None else _order(sold.id, sold.reference, context),
+        location=_place(raw.warehouse, context), lines=lines, dispositions=tuple(_disposition(m) for m in found),
+        received_at=min((m.last_modified_at.at for m in arrived), default=raw.last_modified_at.at),
+        inspected_at=_within(max(put_away, default=raw.last_modified_at.at), raw.effective_date)
+        if raw.state == "done" else None,
+    )  # fmt: skip
+    return (stated,)
+
+
+def transfer(raw: Transfer, context: Context) -> tuple[Event, ...]:
+    """Translate a movement between warehouses, or between two places of one."""
+    within = raw.warehouse is not None and raw.warehouse == raw.to_warehouse
+    origin = raw.from_location if within or raw.warehouse is None else raw.warehouse
+    target = raw.to_location if within or raw.to_warehouse is None else raw.to_warehouse
+    sent = raw.outgoing_moves or raw.moves  # a draft does not know yet what goes by way of the transit
+    moves = [m for m in sent if m.state != "cancelled" or raw.state == "cancelled"]
+    stated = TransferStated(
+        transfer=str(raw.id), origin=_place(origin, context), destination=_place(target, context),
+        status=_status(TRANSFER, raw.state, "transfer"), created_at=raw.create_date.at,
+        reference=raw.reference or None,
+        lines=tuple(_unit(move, move, context, line=str(n)) for n, move in enumerate(moves, 1)),
+    )  # fmt: skip
+    return (stated,)
+
+
+def purchase(raw: Purchase, context: Context) -> tuple[Event, ...]:
+    """Translate a purchase with what was received of it.
+
+    Tryton moves a line's delivery date to the day on which it came; what was promised stays on its moves.
+    """
+    lines = tuple(_purchase_line(line, context) for line in raw.lines if line.type == "line" and line.product)
+    stated = PurchaseStated(
+        purchase=str(raw.id), supplier=_supplier(raw.party),
+        location=context.connection if raw.warehouse is None else _place(raw.warehouse, context),
+        status=_received(raw, _status(PURCHASE, raw.state, "purchase")), created_at=raw.create_date.at, lines=lines,
+        sent_at=raw.purchase_date.at if raw.purchase_date and raw.state not in ("draft", "cancelled") else None,
+        reference=raw.reference or None, currency=raw.currency.code,
+    )  # fmt: skip
+    return (stated,)
+
+
+def stock(raw: Stock, context: Context) -> tuple[Event, ...]:
+    """Translate what a warehouse holds: all of it, what is bound for somebody, and what is not put away yet.
+
+    What is neither free in storage nor waiting at the gate is bound: assigned to a shipment, or picked for one.
+    """
+    total, free, waiting = (_whole(units, "stock") for units in (raw.total, raw.free, raw.input))
+    sku, place, at = _sku(raw.product, context), _place(raw.warehouse, context), raw.last_modified_at.at
+    bound = max(0, total - waiting - free)
+    if not context.owns_stock:
+        return (LevelStated(sku=sku, location=place, stocked=total, reserved=bound, level=raw.id, counted_at=at),)
+    return (
+        StockStated(
+            sku=sku, location=place, on_hand=total, allocated=bound, quarantined=max(0, waiting), counted_at=at
+        ),
+    )
+
+
+def lot(raw: Lot, context: Context) -> tuple[Event, ...]:
+    """Translate a lot with where it lies."""
+    held = ((_place(h, context), _whole(h.quantity, f"lot {raw.number}")) for h in raw.held)
+    stated = LotStated(
+        lot=str(raw.id), sku=_sku(raw.product, context), number=raw.number,
+        held=tuple(LotAt(place, units) for place, units in held if units),
+        expires_on=None if raw.expiration_date is None else raw.expiration_date.on,
+    )  # fmt: skip
+    return (stated,)
+
+
+def order_point(raw: OrderPoint, context: Context) -> tuple[Event, ...]:
+    """Translate a rule for ordering; one of a zone is the rule of its warehouse."""
+    zone = raw.location
+    inside = zone.type != "warehouse" and zone.parent is not None and zone.parent.type == "warehouse"
+    stated = OrderPointStated(
+        order_point=str(raw.id), sku=_sku(raw.product, context),
+        location=_place(zone.parent if inside and zone.parent else zone, context),
+        minimum=_whole(raw.min_quantity or 0.0, "minimum"), target=_whole(raw.target_quantity or 0.0, "target"),
+    )  # fmt: skip
+    return (stated,)
+
+
+def _sale_line(raw: Line, currency: str, context: Context) -> SaleLine:
+    sku = "" if raw.product is None else _sku(raw.product, context)
+    price = decimal(raw.unit_price.decimal) if raw.unit_price else Decimal(0)
+    amount = to_minor(Decimal(str(raw.quantity or 0.0)) * price, currency)
+    return SaleLine(str(raw.id), sku, _line_units(raw), amount)
+
+
+def _purchase_line(raw: PurchaseItem, context: Context) -> PurchaseLine:
+    received = [m for m in raw.moves if m.state == "done"]
+    promised = min((m.origin_planned_date.at for m in raw.moves if m.origin_planned_date), default=None)
+    return PurchaseLine(
+        line=str(raw.id), sku="" if raw.product is None else _sku(raw.product, context), ordered=_line_units(raw),
+        received=_whole(sum(m.internal_quantity or 0.0 for m in received), f"line {raw.id}"),
+        unit_cost=None if raw.unit_price is None else decimal(raw.unit_price.decimal),
+        promised_at=promised or (raw.delivery_date.at if raw.delivery_date else None),
+        received_at=max((m.effective_date.at for m in received if m.effective_date), default=None),
+    )  # fmt: skip
+
+
+def _received(raw: Purchase, status: str) -> str:
+    """Say that all of it came, though its invoice may keep it open in Tryton."""
+    return "received" if status == "confirmed" and raw.shipment_state == "received" else status
+
+
+def _parcels(raw: Shipment, order: str, moves: Sequence[Move], left: datetime, context: Context) -> list[ParcelStated]:
+    """Make a parcel of each package that has a tracking number of its own, and one of everything else."""
+    tracked = {p.id: p.shipping_reference for p in raw.packages if p.shipping_reference}
+    boxes: dict[int | None, list[Move]] = {}
+    for move in moves:
+        boxes.setdefault(move.package if move.package in tracked else None, []).append(move)
+    whole = raw.shipping_reference or f"{context.connection}/{raw.number or raw.id}"
+    currency = raw.cost_currency_used.code if raw.cost_currency_used else context.currency
+    freight = minor(raw.cost_used.decimal, currency) if raw.cost_used else 0
+    return [
+        ParcelStated(
+            parcel=str(raw.id) if box is None else f"{raw.id}-{box}", order=order,
+            location=_place(raw.warehouse, context), carrier=raw.carrier.rec_name if raw.carrier else "",
+            tracking=plain((tracked.get(box) if box is not None else None) or whole, "tracking"),
+            handed_over_at=left, lines=_units(inside, context), freight_minor=freight if n == 0 else 0,
+        )
+        for n, (box, inside) in enumerate(boxes.items())
+    ]  # fmt: skip
+
+
+def _left(raw: Shipment) -> datetime:
+    """Say when a shipment left: when its moves were done, or while it is under way when it was last changed."""
+    done = [m.last_modified_at.at for m in raw.outgoing_moves if m.state == "done"]
+    return _within(min(done, default=raw.last_modified_at.at), raw.effective_date)
+
+
+def _within(at: datetime, on: Day | None) -> datetime:
+    """Keep a stamp within the day that Tryton states: whatever touches a record later moves its stamp."""
+    if on is None or at.date() <= on.on:
+        return at
+    return datetime.combine(on.on, time.min, at.tzinfo) + timedelta(days=1, seconds=-1)
+
+
+def _units(moves: Sequence[Move], context: Context) -> tuple[Units, ...]:
+    return tuple(_unit(move, move, context) for move in moves)
+
+
+def _unit(named_by: Move, moved: Move, context: Context, *, line: str = "") -> Units:
+    """Name the line that a move serves: the sale's, and its own where it serves none."""
+    product = moved.product or named_by.product
+    number = _number(named_by.origin, "sale.line")
+    return Units(
+        line or (str(number) if number >= 0 else f"move-{named_by.id}"),
+        "" if product is None else _sku(product, context),
+        _whole(moved.internal_quantity or 0.0, f"move {moved.id}"),
+    )
+
+
+def _disposition(move: Move) -> str:
+    place = move.to_location
+    return "dispose" if place is not None and (place.type in LOST or place.waste_warehouses) else "restock"
+
+
+def _order_of(shipment: int, move: Move, context: Context) -> str:
+    if move.sale is None:
+        return f"{context.connection}/shipment-{shipment}"
+    return _order(move.sale.id, move.sale.reference, context)
+
+
+def _order(sale: int, reference: str | None, context: Context) -> str:
+    return context.order(reference) if reference else f"{context.connection}/sale-{sale}"
+
+
+def _customer(party: Coded, context: Context) -> str:
+    """Name a customer as the channel does where the party's code is the channel's key, which holds a slash."""
+    code = party.code or f"party-{party.id}"
+    return code if "/" in code else f"{context.connection}/{code}"
+
+
+def _sku(product: Coded, context: Context) -> str:
+    return context.ours("sku", plain(product.code or f"product-{product.id}", "code"))
+
+
+def _place(place: Coded, context: Context) -> str:
+    name = place.code or (place.name if isinstance(place, Named) else "") or f"location-{place.id}"
+    return context.ours("location", plain(name, "location"))
+
+
+def _supplier(party: Coded) -> str:
+    return plain(party.code or f"party-{party.id}", "supplier")
+
+
+def _line_units(raw: Line) -> int:
+    """Give a line's units in the product's own unit: three dozen are 36."""
+    units = raw.quantity or 0.0
+    if raw.unit is not None and raw.product is not None and raw.product.default_uom is not None:
+        units = units * raw.unit.factor / raw.product.default_uom.factor
+    return _whole(units, f"line {raw.id}")
+
+
+def _whole(units: float, of: str) -> int:
+    """Give units as a whole number.
+
+    Raises:
+        RecordInvalid: it is none; what is weighed or poured is not sold by the piece here.
+    """
+    whole = round(units)
+    if abs(units - whole) > 1e-6:
+        raise RecordInvalid(f"{of}: {units:g} is no whole number of units", error_class="number")
+    return whole
+
+
+def _status(known: Mapping[str, str], state: str, of: str) -> str:
+    if state not in known:
+        raise RecordInvalid(f"{of} state {state!r} is unknown; one of {', '.join(known)} was expected")
+    return known[state]
+
+
+def _number(reference: str | None, model: str) -> int:
+    """Give the id of a reference to a model; -1 where it refers to something else."""
+    named, _, number = (reference or "").partition(",")
+    return int(number) if named == model and number.lstrip("-").isdecimal() else -1
