@@ -5,7 +5,7 @@ Each verb here says what it means; the modules `ingest/<system>/write.py` say ho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from data.errors import RequestError
@@ -21,6 +21,17 @@ Spelling = Callable[..., WriteRequest]
 
 class VerbMissing(RequestError):  # noqa: N818 -- it reads as what it is: the verb is missing there
     """The system has no such verb; a person must do it there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sale:
+    """What the ERP's document of an order is to say."""
+
+    lines: tuple[tuple[str, int, str], ...]  #: (item, units, price of a unit in major units without tax)
+    currency: str
+    buyer: str = ""  #: pseudonymous
+    warehouse: str | None = None  #: who is to ship it, where somebody said so
+    upto: str = "draft"  #: draft | quotation | processing
 
 
 @dataclass(frozen=True)
@@ -89,11 +100,9 @@ class Verbs:
         """Call a return off of which nothing was received."""
         return self._spell("cancel_return")(back)
 
-    def create_sale(
-        self, number: str, lines: Sequence[tuple[str, int, str]], *, currency: str, reference: str
-    ) -> WriteRequest:
-        """Make the ERP's document of an order; a line is (sku, units, unit price without tax in major units)."""
-        return self._spell("create_sale")(number, lines, currency=currency, reference=reference)
+    def create_sale(self, number: str, sale: Sale, *, reference: str) -> WriteRequest:
+        """Make the ERP's document of an order."""
+        return self._spell("create_sale")(number, sale, reference=reference)
 
     def cancel_sale(self, sale: str, *, reference: str) -> WriteRequest:
         """Cancel the ERP's document of an order."""
@@ -102,6 +111,12 @@ class Verbs:
     def count_stock(self, sku: str, location: str, units: int, *, expected: int, reference: str) -> WriteRequest:
         """Book a count of an item at a location, if the books still say `expected`."""
         return self._spell("count_stock")(sku, location, units, expected=expected, reference=reference)
+
+    def take_back(
+        self, order: str, back: str, *, good: Mapping[str, int], damaged: Mapping[str, int], reference: str
+    ) -> WriteRequest:
+        """Take what a customer sent back of an order into the owner's stock; units by item."""
+        return self._spell("take_back")(order, back, good=good, damaged=damaged, reference=reference)
 
     def assign_shipment(self, shipment: str, *, reference: str) -> WriteRequest:
         """Let a shipment take its stock, as far as it is there."""

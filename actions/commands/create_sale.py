@@ -14,6 +14,7 @@ from actions.view import View, number_of
 from data.errors import RequestError
 from data.events import Event, SaleStated
 from data.money import to_major
+from ingest.verbs import Sale
 
 RACE = "where the ERP takes the order over in the same second, two documents may stand: X12 finds that"
 
@@ -35,7 +36,7 @@ def plan(ask: Ask) -> Draft:
     if lines.is_empty():
         raise RequestError(f"order {number_of(order)} has nothing left that a document could be made of")
     number, currency = number_of(order), str(lines["currency"][0])
-    wanted = [_line(row, currency) for row in lines.sort("line_id").iter_rows(named=True) if row["kind"] == "product"]
+    wanted = _units(lines)
     extra = lines.filter(pl.col("kind") != "product")["net_minor"].sum()
     there = ask.view.facts.frame("sale").filter(
         (pl.col("entity") == order) & (pl.col("connection") == ask.look.connection) & (pl.col("status") != "cancelled")
@@ -43,9 +44,9 @@ def plan(ask: Ask) -> Draft:
     value = int(lines["net_minor"].sum())
     return Draft(
         target=f"sale/{order}",
-        words=f"{ask.look.connection}: make the sale of order {number}, {len(wanted)} lines",
+        words=f"{ask.look.connection}: make the sale of order {number}, {len(wanted)} items",
         direction="expansive",
-        request=ask.verbs.create_sale(number, wanted, currency=currency, reference=ask.reference),
+        request=ask.verbs.create_sale(number, _document(ask, lines, currency), reference=ask.reference),
         changes=(Change(system=ask.look.connection, thing=order, field="sales", before=there.height, after=1),),
         why=(
             f"{currency} {value / 100:,.2f} without tax, placed at {lines['placed_at'][0]:%Y-%m-%d %H:%M} UTC",
@@ -53,9 +54,9 @@ def plan(ask: Ask) -> Draft:
               if extra else ()),
             RACE,
         ),
-        side_effects=("the ERP may reserve its stock and begin to ship it",),
+        side_effects=("a draft asks nobody for anything; with upto=processing the ERP takes stock and begins to ship",),
         reversible="until it is processed there, by cancelling it",
-        expected={"order": order, "units": _by_sku(wanted), "status": "live"},
+        expected={"order": order, "units": wanted, "status": "live"},
         value_minor=value,
         currency=currency,
         blocked=f"it is there already: {there['sale'][0]}" if there.height else None,
@@ -71,7 +72,9 @@ def verify(intent: Intent, event: Event | None, _meanwhile: Meanwhile) -> Verdic
     """The ERP states one document of the order, with its items and units; a cancelled one for an undo."""
     if not isinstance(event, SaleStated):
         return Verdict(state="absent", words=f"{intent.connection} states no document of the order")
-    units = _by_sku([(line.sku, line.units, "") for line in event.lines])
+    units: dict[str, int] = {}
+    for line in event.lines:
+        units[line.sku] = units.get(line.sku, 0) + line.units
     seen: dict[str, object] = {"sale": event.sale, "status": event.status, "units": units}
     words = f"sale {event.sale} is {event.status}"
     if intent.expected["status"] == "cancelled":
@@ -89,17 +92,31 @@ def undo(intent: Intent, event: Event | None, reference: str) -> Draft:
     return cancelling(intent, event, reference)
 
 
-def _line(row: Mapping[str, Any], currency: str) -> tuple[str, int, str]:
-    units = row["ordered_units"] - row["cancelled_units"]
-    each = to_major(row["net_minor"], currency) / max(row["ordered_units"], 1)
-    return (row["sku"], units, f"{each:.4f}")
+def _document(ask: Ask, lines: pl.DataFrame, currency: str) -> Sale:
+    """Say what the document is to hold: each line at its price less discount, without tax."""
+    places = lines["location"].drop_nulls().unique().to_list()
+    wanted = tuple(
+        (
+            str(row["sku"]),
+            int(row["ordered_units"] - row["cancelled_units"]),
+            f"{to_major(row['net_minor'], currency) / max(row['ordered_units'], 1):.4f}",
+        )
+        for row in _products(lines).sort("line_id").iter_rows(named=True)
+    )
+    return Sale(
+        lines=wanted, currency=currency, buyer=str(lines["customer"][0] or ""),
+        warehouse=str(ask.choice["location"]) if "location" in ask.choice else places[0] if len(places) == 1 else None,
+        upto=str(ask.choice.get("upto", "draft")),
+    )  # fmt: skip
 
 
-def _by_sku(lines: list[tuple[str, int, str]]) -> dict[str, int]:
-    units: dict[str, int] = {}
-    for sku, n, _ in lines:
-        units[sku] = units.get(sku, 0) + n
-    return units
+def _units(lines: pl.DataFrame) -> dict[str, int]:
+    left = (pl.col("ordered_units") - pl.col("cancelled_units")).sum().alias("left")
+    return dict(_products(lines).group_by("sku").agg(left).sort("sku").iter_rows())
+
+
+def _products(lines: pl.DataFrame) -> pl.DataFrame:
+    return lines.filter(pl.col("kind") == "product")
 
 
 ACTION: ActionType[None] = ActionType(

@@ -1,8 +1,9 @@
 """X35 Returned, not restocked: what came back for sale did not enter the stock within a day.
 
-Evidence that can be trusted, so that it does not find all: the owner's count of the item at the place that it came back
-to has not moved since it was received there, though it was found fit for sale; or, where a channel's stock is another
-system's, that system received it and did not put it away, or the channel received it and the owner says nothing of it.
+Asked where a channel's stock is another system's, whose count bears the time of its newest move: a system that owns its
+stock may stamp it when somebody counted it. The evidence can be trusted, so that it does not find all: that system's
+count at the place that it came back to has not moved since, though it was found fit for sale; or that system received
+it and did not put it away; or the channel received it and that system says nothing of it.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def _not_moved(view: View, p: Parameters) -> pl.DataFrame:
         .agg(pl.col("observed_at").max().alias("counted_at"), pl.col("units").sum().alias("on_hand"))
     )
     return (
-        view.facts.frame("return_line")
+        _of_guests(view)
         .filter((pl.col("disposition") == "restock") & (pl.col("inspected_at") < known_until - p.restocked_within))
         .join(counted, on=["sku", "location"])
         .filter(pl.col("counted_at") < pl.col("received_at"))
@@ -111,11 +112,17 @@ def _finding(row: dict[str, Any], view: View, p: Parameters) -> Finding:
         ],
         currency=str(item["currency"][0] or "") if item.height else "",
         cost_of_delay_minor=round(loss / (24 * p.horizon_days)),
-        # A count sets stock right; what lies unopened is put away by people of the warehouse.
-        suggested="count_stock" if row["inspected_at"] is not None else None,
+        suggested=_suggested(row),
         # The channel does not say when it received it, so the day counts from when it was first seen here.
         hold_seconds=int(p.restocked_within.total_seconds()) if row["received_at"] is None else 0,
     )  # fmt: skip
+
+
+def _suggested(row: dict[str, Any]) -> str | None:
+    """A count sets stock right; what lies unopened is put away by people of the warehouse."""
+    if row["received_at"] is None:
+        return "take_back_return"
+    return "count_stock" if row["inspected_at"] is not None else None
 
 
 DETECTOR = Detector(

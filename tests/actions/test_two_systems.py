@@ -142,6 +142,23 @@ def test_a_listing_is_wrong_because_its_level_is_and_counts_under_that_case(tmp_
     assert [case["detector"] for case in queue(shop.desk)] == ["X07"]
 
 
+# ---- X22 where another system ships
+
+
+def test_a_channel_that_knows_the_units_under_another_tracking_number_was_told() -> None:
+    left = {
+        "entity": "storefront/7", "parcel": "p1", "line_id": "1", "sku": "MUG", "channel": "web", "units": 2,
+        "location": "NORTH", "carrier": "own", "tracking": "OUT-1", "handed_over_at": NOON - 2 * HOUR,
+        "net_minor": 1000,
+    }  # fmt: skip
+
+    def told(units: int) -> list[str]:
+        line = a_line("7", "MUG", 2, open_units=0, shipped_units=2, told_units=units, stage="shipped")
+        return subjects("X22", seen(order_line=[line], shipment_line=[left]))
+
+    assert (told(0), told(2)) == (["storefront/7"], [])
+
+
 # ---- X51 reserved drift
 
 
@@ -329,7 +346,7 @@ def test_a_count_that_moved_since_a_fresh_return_or_one_to_dispose_of_is_no_case
 
 def test_what_only_the_channel_received_is_believed_after_a_day() -> None:
     [case] = found("X35", returned(None, counted=NOON, disposition=None))
-    assert (case["suggested"], case["hold_seconds"]) == (None, 86_400)
+    assert (case["suggested"], case["hold_seconds"]) == ("take_back_return", 86_400)
 
 
 def test_what_the_owner_received_and_did_not_put_away_is_found_after_a_day() -> None:
