@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from data.errors import RequestError
 from ingest.adapter import WriteRequest
@@ -14,6 +15,7 @@ from ingest.erp import write as erp
 from ingest.medusa import write as medusa
 from ingest.medusa.records import AT
 from ingest.storefront import write as storefront
+from ingest.tryton import write as tryton
 from ingest.warehouse import write as warehouse
 
 Spelling = Callable[..., WriteRequest]
@@ -218,6 +220,52 @@ def _medusa_receive(
     )
 
 
+def _tryton_sale(number: str, sale: Sale, *, reference: str) -> WriteRequest:
+    steps: dict[str, Literal["draft", "quotation", "processing"]] = {
+        "draft": "draft", "quotation": "quotation", "processing": "processing",
+    }  # fmt: skip
+    if sale.upto not in steps:
+        raise RequestError(f"a sale is taken up to {', '.join(steps)}, not to {sale.upto!r}")
+    return tryton.request(
+        tryton.CreateSale(
+            number=number, lines=tuple(tryton.Wanted(*line) for line in sale.lines), currency=sale.currency,
+            reference=reference, warehouse=sale.warehouse, buyer=sale.buyer, upto=steps[sale.upto],
+        )
+    )  # fmt: skip
+
+
+def _tryton_take_back(
+    order: str, back: str, *, good: Mapping[str, int], damaged: Mapping[str, int], reference: str
+) -> WriteRequest:
+    return tryton.request(
+        tryton.TakeBack(order=order, number=back, good=dict(good), damaged=dict(damaged), reference=reference)
+    )
+
+
+def _tryton_count(sku: str, location: str, units: int, *, expected: int, reference: str) -> WriteRequest:  # noqa: ARG001
+    return tryton.request(tryton.CountStock(sku=sku, location=location, units=units, expected=expected))
+
+
+def _tryton_assign(shipment: str, *, reference: str) -> WriteRequest:  # noqa: ARG001 -- a shipment keeps none
+    return tryton.request(tryton.AssignShipment(shipment=shipment))
+
+
+def _tryton_cancel_sale(sale: str, *, reference: str) -> WriteRequest:  # noqa: ARG001 -- a sale keeps none
+    return tryton.request(tryton.CancelSale(sale=sale))
+
+
+def _tryton_purchase(supplier: str, location: str, units: Mapping[str, int], *, reference: str) -> WriteRequest:
+    return tryton.request(
+        tryton.CreatePurchase(supplier=supplier, location=location, units=dict(units), reference=reference)
+    )
+
+
+def _tryton_transfer(origin: str, destination: str, units: Mapping[str, int], *, reference: str) -> WriteRequest:
+    return tryton.request(
+        tryton.CreateTransfer(origin=origin, destination=destination, units=dict(units), reference=reference)
+    )
+
+
 #: How each system spells the verbs that it has.
 SPELLINGS: Mapping[str, Mapping[str, Spelling]] = {
     "storefront": {
@@ -249,5 +297,16 @@ SPELLINGS: Mapping[str, Mapping[str, Spelling]] = {
         "receive_return": _medusa_receive,
         "cancel_return": lambda back: medusa.request(medusa.CancelReturn(return_=back)),
         "repair_reserved": _medusa_repair,
+    },
+    "tryton": {
+        "create_sale": _tryton_sale,
+        "cancel_sale": _tryton_cancel_sale,
+        "count_stock": _tryton_count,
+        "take_back": _tryton_take_back,
+        "assign_shipment": _tryton_assign,
+        "create_purchase_draft": _tryton_purchase,
+        "cancel_purchase_draft": lambda purchase: tryton.request(tryton.CancelPurchase(purchase=purchase)),
+        "create_transfer_draft": _tryton_transfer,
+        "cancel_transfer_draft": lambda transfer: tryton.request(tryton.CancelTransfer(transfer=transfer)),
     },
 }  # fmt: skip
