@@ -7,7 +7,7 @@ PORT ?= 8501
 export PORT
 
 help: ## Say what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 setup: $(BIN)/fillwell ## Make .venv with the product in it; .venv/bin/fillwell is the program
 $(BIN)/fillwell: requirements/run.txt pyproject.toml
@@ -26,6 +26,10 @@ run: setup ## Serve the desk with the demo shop at http://127.0.0.1:8501 (PORT=â
 
 test: $(BIN)/.dev ## Run the tests (a few minutes)
 	@$(BIN)/python -m pytest -n auto --dist loadfile
+
+test-counterparts: $(BIN)/.dev ## Install a real Medusa and a real Tryton, and prove both adapters against them (minutes)
+	@nice $(BIN)/python -m tests.counterparts install
+	@$(BIN)/python -m pytest -m counterparts tests/counterparts
 
 check: $(BIN)/.dev ## Lint, types and the direction of imports
 	@$(BIN)/ruff check .
@@ -56,4 +60,4 @@ constraints: ## Pin the newest versions that fit, without any address
 clean: ## Remove what was made
 	rm -rf .venv dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test check demo bench trials constraints clean
+.PHONY: help setup run test test-counterparts check demo bench trials constraints clean

@@ -30,7 +30,8 @@ insert into fulfillment_item select (jsonb_populate_record(fi, jsonb_build_objec
   from fulfillment_item fi join order_fulfillment x on x.fulfillment_id = fi.fulfillment_id and x.order_id = '{template}'
   join it on it.item_id = fi.line_item_id, k;
 insert into fulfillment_label select (jsonb_populate_record(fl, jsonb_build_object('id', 'fulla_c'||k.u||right(fl.id, 4),
-    'fulfillment_id', 'ful_c'||k.u||right(fl.fulfillment_id, 4), 'tracking_number', 'TRK'||k.u))).*
+    'fulfillment_id', 'ful_c'||k.u||right(fl.fulfillment_id, 4), 'tracking_number',
+    'TRK-'||(select display_id from "order" where id = 'order_c'||k.u)))).*
   from fulfillment_label fl join order_fulfillment x on x.fulfillment_id = fl.fulfillment_id and x.order_id = '{template}', k;
 insert into order_fulfillment select (jsonb_populate_record(x, jsonb_build_object('id', 'ordful_c'||k.u||right(x.fulfillment_id, 4),
     'order_id', 'order_c'||k.u, 'fulfillment_id', 'ful_c'||k.u||right(x.fulfillment_id, 4)))).* from order_fulfillment x, k where x.order_id = '{template}';

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
 
@@ -13,14 +14,23 @@ from tests.counterparts.conftest import Market
 from tests.counterparts.judge_medusa import Raw
 from tests.counterparts.ours import ERP, SHOP, Ours
 
-Pair = tuple[object, object]  #: (what the remote says, what we know)
+Told = Mapping[Any, object]  #: what is compared, by its key
+Pair = tuple[Told, Told]  #: (what the remote says, what we know)
+Differing = dict[object, tuple[object, object]]
 UNPAID = ("not_paid", "awaiting", "canceled")
 
 
-def differences(mine: Ours, market: Market) -> dict[str, Pair]:
-    """Compare everything and give what differs."""
-    pairs = {name: check(mine, market) for name, check in CHECKS.items()}
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+def differences(mine: Ours, market: Market) -> dict[str, Differing]:
+    """Compare everything and give what differs: (what the remote says, what we know)."""
+    found = {name: differing(check(mine, market)) for name, check in CHECKS.items()}
+    return {name: different for name, different in found.items() if different}
+
+
+def differing(pair: Pair) -> Differing:
+    """Give what is not the same on both sides, by its key."""
+    remote, known = pair
+    keys = {*remote, *known}
+    return {key: (remote.get(key), known.get(key)) for key in keys if remote.get(key) != known.get(key)}
 
 
 def order_lines(mine: Ours, market: Market) -> Pair:
@@ -55,11 +65,13 @@ def order_lines(mine: Ours, market: Market) -> Pair:
 
 
 def order_totals(mine: Ours, market: Market) -> Pair:
-    """Compare the total of every order that nothing was sent back of: the storefront lowers those of the others."""
-    orders = _orders(market)
-    wanted = {_order(order): cents(order["total"]) for order in orders if not order["returns"]}
-    totals = {row["entity"]: row["total_minor"] for row in mine.rows("order_total").iter_rows(named=True)}
-    return (wanted, len(orders)), ({key: totals.get(key) for key in wanted}, len(totals))
+    """Compare what every order was charged: the storefront itself lowers its total by what comes back."""
+    wanted = {
+        _order(order): sum(cents(line["unit_price"]) * line["detail"]["quantity"] for line in order["items"])
+        + sum(cents(method["amount"]) for method in order["shipping_methods"])
+        for order in _orders(market)
+    }
+    return wanted, {row["entity"]: row["total_minor"] for row in mine.rows("order_total").iter_rows(named=True)}
 
 
 def payments(mine: Ours, market: Market) -> Pair:

@@ -16,7 +16,7 @@ ORDER = (
     "id,display_id,status,version,payment_status,fulfillment_status,email,currency_code,sales_channel_id,created_at,"
     "updated_at,canceled_at,total,shipping_total,metadata,*items,*items.detail,*fulfillments,*fulfillments.items,"
     "*fulfillments.labels,*payment_collections.payments,*payment_collections.payments.refunds,"
-    "*payment_collections.payments.captures,*returns,*returns.items"
+    "*payment_collections.payments.captures,*returns,*returns.items,*shipping_methods"
 )
 
 

@@ -40,10 +40,10 @@ class Cluster:
         """Give the address of a database."""
         return f"postgresql://{OWNER}@127.0.0.1:{self.port}/{database}"
 
-    def run(self, statement: str, *, database: str = "postgres") -> list[tuple[object, ...]]:
-        """Run one statement and give its rows."""
+    def run(self, statement: str, *values: object, database: str = "postgres") -> list[tuple[object, ...]]:
+        """Run one statement with its values and give its rows."""
         with psycopg.connect(self.url(database), autocommit=True) as conn:
-            found = conn.execute(statement.encode())
+            found = conn.execute(statement.encode(), values or None)
             return found.fetchall() if found.description else []
 
     def copy(self, template: str, database: str) -> None:

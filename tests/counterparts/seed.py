@@ -20,7 +20,7 @@ from tests.counterparts.history import Sold
 from tests.counterparts.install import MEDUSA, TRYTON, Installed, Say, locked
 from tests.counterparts.places import HERE, cache, digest
 from tests.counterparts.postgres import Cluster, cluster, server_version
-from tests.counterparts.seed_medusa import ShopIds, level_with, seed_shop
+from tests.counterparts.seed_medusa import ShopIds, seed_shop
 from tests.counterparts.seed_tryton import ErpIds, seed_erp
 
 SHOP, ERP = "medusa_template", "tryton_template"
@@ -76,9 +76,8 @@ def _make(installed: Installed, folder: Path, say: Say) -> None:
             say(f"Medusa: {len(sold)} orders in {time.monotonic() - began:.0f} s")
             with serving.tryton(installed.tryton, db, ERP) as erp_url:
                 began = time.monotonic()
-                erp, on_hand = seed_erp(erp_url, ERP, sold)
+                erp = seed_erp(erp_url, ERP, sold)
                 say(f"Tryton: their sales in {time.monotonic() - began:.0f} s")
-            level_with(url, shop, on_hand)
         _keep(db, folder)
     (folder / "merchant.json").write_bytes(msgspec.json.encode(Merchant(shop, erp, sold)))
 

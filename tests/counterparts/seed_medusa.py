@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 
@@ -41,20 +40,9 @@ def seed_shop(url: str, database: str) -> tuple[ShopIds, list[Sold]]:
     for pattern in PATTERNS:
         sold.append(_live(shop, ids, pattern))
         sold += _copies(database, shop, sold[-1])
+        _take_out(shop, ids, pattern, CLONES)
     shop.close()
     return ids, sold
-
-
-def level_with(url: str, ids: ShopIds, on_hand: dict[str, dict[str, int]]) -> None:
-    """Set what is stocked (by location, by SKU) to what the ERP has, as after a stocktaking."""
-    shop = Shop(url, ids.key)
-    wanted = [
-        {"inventory_item_id": ids.items[sku], "location_id": ids.locations[place], "stocked_quantity": units}
-        for place, stock in on_hand.items()
-        for sku, units in stock.items()
-    ]
-    shop.post("inventory-items/location-levels/batch", {"update": wanted})
-    shop.close()
 
 
 def _merchant(shop: Shop) -> ShopIds:
@@ -215,6 +203,8 @@ def _copies(database: str, shop: Shop, sold: Sold) -> list[Sold]:
     return [Sold(number, at, sold.order) for number, at in rows]
 
 
-def written(ids: ShopIds) -> str:
-    """Write the ids down."""
-    return json.dumps(msgspec.to_builtins(ids), indent=1)
+def _take_out(shop: Shop, ids: ShopIds, order: Order, times: int) -> None:
+    """Take out of the levels what the copies of an order sent: what the SQL did not do."""
+    location, levels = ids.locations[order.place], shop.levels()
+    for sku, units in order.shipped.items():
+        shop.stock(ids.items[sku], location, levels[sku, location]["stocked_quantity"] - times * units)

@@ -41,17 +41,13 @@ class ErpIds(msgspec.Struct, frozen=True):
     key: str  #: a user's key for the REST interface
 
 
-def seed_erp(url: str, database: str, sold: Sequence[Sold]) -> tuple[ErpIds, dict[str, dict[str, int]]]:
-    """Make the merchant, sell what was sold, and give what lies where in the end (by place, by storefront SKU)."""
+def seed_erp(url: str, database: str, sold: Sequence[Sold]) -> ErpIds:
+    """Make the merchant and sell what was sold."""
     erp = Erp(url, database)
     ids = _merchant(erp)
     _sales(erp, ids, sold)
-    lies = {place: erp.on_hand(location) for place, location in ids.storage.items()}
     erp.close()
-    return ids, {
-        place: {item.sku: int(stock[item.code]) for item in merchant.ITEMS if stock.get(item.code)}
-        for place, stock in lies.items()
-    }
+    return ids
 
 
 def _merchant(erp: Erp) -> ErpIds:

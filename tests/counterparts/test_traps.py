@@ -117,7 +117,7 @@ def test_what_does_not_exist_can_be_assigned_by_force(market: Market) -> None:
 
 def test_a_button_pressed_again_faults_though_the_state_is_what_was_wanted(market: Market) -> None:
     erp = market.erp
-    sale = _sale(market, "TEE-002-L", 1, "T-AGAIN")
+    sale = _sale(market, "TEE-002-S", 1, "T-AGAIN")
     erp.call("sale.sale", "quote", [sale])
     with pytest.raises(Fault, match="UserError"):
         erp.call("sale.sale", "quote", [sale])
@@ -126,7 +126,7 @@ def test_a_button_pressed_again_faults_though_the_state_is_what_was_wanted(marke
 
 def test_a_write_against_an_old_state_is_refused(market: Market) -> None:
     erp = market.erp
-    sale = _sale(market, "TEE-002-L", 1, "T-STALE")
+    sale = _sale(market, "TEE-002-S", 1, "T-STALE")
     seen = erp.read("sale.sale", sale, "_timestamp")["_timestamp"]
     erp.write("sale.sale", [sale], {"comment": "somebody else"})
     with pytest.raises(Fault, match="ConcurrencyException"):
