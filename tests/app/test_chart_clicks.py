@@ -56,7 +56,9 @@ def opened(page: Page, path: str, chart: str, mark: str, nth: int = 0) -> dict[s
     boxes = [marks.bounding_box() for marks in shown.locator(mark).all()]
     box = [box for box in boxes if box and min(box["width"], box["height"]) >= SMALLEST][nth]
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 1, y)
     page.mouse.move(x, y)
+    expect(shown.locator(".hovertext").first).to_contain_text("click opens the rows", timeout=PATIENCE)
     before = page.url
     page.mouse.click(x, y)
     page.wait_for_url(lambda url: url != before and _settled(url, path), timeout=PATIENCE)
@@ -110,6 +112,16 @@ def test_a_point_of_a_trend_opens_the_rows_of_its_day(page: Page, chart: str, me
     expect(page.get_by_text(f"{day:%-d %b %Y}")).to_be_visible(timeout=PATIENCE)
     page.get_by_text("all days").click()
     page.wait_for_url(lambda url: "day=" not in url, timeout=PATIENCE)
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+def test_a_day_on_which_stock_runs_out_opens_the_items_that_do(page: Page) -> None:
+    query = opened(page, "/", "chart-risk", BARS)
+    assert query["only"] == "all"
+    assert date.fromisoformat(query["out"]) > NOW.date()
+    expect(page.get_by_text("1 row, £25 of margin expected to be lost")).to_be_visible(timeout=PATIENCE)
+    back(page, "/", "Overview")
 
 
 @pytest.mark.browser

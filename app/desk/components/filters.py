@@ -13,7 +13,7 @@ from typing import Literal
 
 import streamlit as st
 
-PERIODS = ("7", "28", "90")
+PERIODS, USUAL = ("7", "28", "90"), "28"
 EVERY = "all"
 
 
@@ -39,12 +39,25 @@ class Chosen:
         return tuple((name, value) for name, value in pairs if value is not None)
 
 
-def filters(channels: Sequence[str] = (), locations: Sequence[str] = ()) -> Chosen:
-    """Draw the filters in one row and give what was chosen; they stay the same from page to page."""
-    days = choose("days", PERIODS, default="28", label=lambda days: f"{days} days", shape="segments", everywhere=True)
+def filters(channels: Sequence[str] = (), locations: Sequence[str] = (), *, by_day: bool = False) -> Chosen:
+    """Draw the filters in one row and give what was chosen; they stay the same from page to page.
+
+    Where `by_day`, the address may name one day, which then stands in the place of the period.
+    """
+    day = one_day("day", "all days") if by_day else None
+    days = _days() if day is None else _named_days()
     channel = place("channel", channels, "All channels") if channels else None
     location = place("location", locations, "All locations") if locations else None
-    return Chosen(days=int(days), channel=channel, location=location)
+    return Chosen(days=int(days), channel=channel, location=location, day=day)
+
+
+def _days() -> str:
+    return choose("days", PERIODS, default=USUAL, label=lambda days: f"{days} days", shape="segments", everywhere=True)
+
+
+def _named_days() -> str:
+    named = st.query_params.get("days", USUAL)
+    return named if named in PERIODS else USUAL
 
 
 def one_day(key: str, every: str) -> date | None:

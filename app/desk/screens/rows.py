@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import streamlit as st
 
 from app.desk.components.badges import figure_badge
 from app.desk.components.export import grid
-from app.desk.components.filters import choose, filters, one_day
+from app.desk.components.filters import choose, filters
 from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, asked, channels, kept, locations
 from app.desk.shell import page
@@ -22,7 +20,7 @@ def show(visit: Visit) -> None:
         labels = dict(names())
         with controls:
             metric = choose("metric", list(labels), default="orders", label=labels.__getitem__, shape="list", width=300)
-            chosen = replace(filters(channels(visit), locations(visit)), day=one_day("day", "all days"))
+            chosen = filters(channels(visit), locations(visit), by_day=True)
         made = kept(visit, ("rows", metric, chosen), lambda: made_of(asked(visit, chosen), metric))
         left, right = st.columns([2, 3], gap="small")
         with left, st.container(key="card-figure", height="stretch"):
