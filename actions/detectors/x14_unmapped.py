@@ -174,7 +174,11 @@ def _finding(
         sku=wanted.code if kind == "sku" else None,
         location=wanted.code if kind == "location" else None,
         ours={"known_to": owner},
-        remote={"code": wanted.code, "name": wanted.name, "barcode": wanted.gtin},
+        remote={
+            name: said
+            for name, said in (("code", wanted.code), ("name", wanted.name), ("barcode", wanted.gtin))
+            if said
+        },
         evidence={
             "connection": account.connection,
             "what": kind,
