@@ -18,6 +18,7 @@ from actions.cases import Filters, queue, show
 from actions.detect import detect
 from actions.people import Person
 from actions.policy import pause, policies, resume, set_dry_run, set_policy
+from actions.rows import load
 from data.errors import RequestError
 from tests.actions.factories import (
     ADMIN,
@@ -77,7 +78,8 @@ def read_back(shop: Shop, action: int) -> str:
 
 def status(shop: Shop, action: int) -> str:
     """Tell an action's status."""
-    return str(next(a for a in outbox.actions(shop.desk) if a["id"] == action)["status"])
+    with shop.desk.read() as conn:
+        return str(load(conn, action)["status"])
 
 
 # ---- 18: many hands on one exception
