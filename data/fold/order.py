@@ -21,6 +21,7 @@ from data.events import (
 from data.facts import Row, Rows
 from data.fold.ledger import freight_shares, ledger, spread, unlinked_refunds
 from data.fold.line import Head, Line, Sent
+from data.fold.link import by_line, by_return, work_by_line
 from data.fold.reference import Reference
 from data.fold.settle import Stated, of_type, settle
 from data.money import to_minor
@@ -55,6 +56,10 @@ def fold_order(order: str, stated: Sequence[Stated], reference: Reference) -> Ro
     returns = sorted(of_type(held, ReturnStated), key=lambda r: (r.requested_at, r.return_))
     inspections = sorted(of_type(held, InspectionStated), key=lambda i: (i.received_at, i.inspection))
     works = sorted(of_type(held, WorkStated), key=lambda w: (w.released_at is None, w.released_at or EPOCH, w.work))
+    if lines:
+        ordered = {name: (line.stated.sku, line.stated.units) for name, line in lines.items()}
+        parcels, works = by_line(parcels, ordered), work_by_line(works, ordered)
+    inspections = by_return(inspections, returns)
     rows |= _documents(order, held)
     rows["open_work"] = _open_work(order, held)
     rows["payment"] = [
