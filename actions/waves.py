@@ -25,6 +25,11 @@ from actions.rows import DONE, load, move_on, shown
 from data.clock import from_micros
 from data.errors import RequestError
 
+#: How an action that was not verified came to its end.
+_ENDED = {
+    "mismatch": "the remote says otherwise", "failed": "it was not done", "cancelled": "it was cancelled",
+    "shadow": "it was only noted",
+}  # fmt: skip
 WAVES = (1, 10)  #: how many of a type go in the first wave and in the second; the rest goes in the third
 
 
@@ -127,7 +132,7 @@ def advance(desk: Desk, run_id: int, *, by: Person | None = None) -> bool:
         opened = [item for item in items if item.wave <= row["wave"]]
         failed = next((item for item in opened if item.status in DONE and item.status != "verified"), None)
         if failed is not None:
-            _end(conn, row, "stopped", desk.now, words=f"action {failed.action} is {failed.status}: {failed.result}")
+            _end(conn, row, "stopped", desk.now, words=f"case {failed.case}: {_ENDED[failed.status]}: {failed.result}")
             return True
         if any(item.status != "verified" for item in opened):
             return False

@@ -52,7 +52,8 @@ def plan(ask: Ask) -> Draft:
         ),
         changes=(
             Change(
-                system=ask.look.connection, thing=order.order, field="fulfilments", before=len(order.fulfilments),
+                system=ask.look.connection, thing=f"order {ask.look.key}", field="fulfilments",
+                before=len(order.fulfilments),
                 after=len(order.fulfilments) + 1,
             ),
         ),

@@ -79,11 +79,11 @@ class LastHeard:
 
 
 def targets(store: Store) -> Mapping[str, Target]:
-    """Give every connection as the log last heard of it."""
+    """Give every connection as the log last heard of it; one that is not configured now is the system of its name."""
     systems = {name: account.system for name, account in accounts(store).items()}
     names = {s.connection for s in read_streams(store)}
     return {
-        **{name: LastHeard(store, name, systems.get(name, "")) for name in names},
+        **{name: LastHeard(store, name, systems.get(name, name)) for name in names},
         OWN: LastHeard(store, OWN, OWN),
     }
 

@@ -85,9 +85,9 @@ def test_the_first_failure_stops_it_and_what_was_not_sent_is_held(shop: Shop) ->
     for _ in range(3):
         the_engine_works(shop)
     stopped = waves.show(shop.desk, run)
-    failed = [item.action for item in stopped.items if item.status == "failed"]
+    failed = [item.case for item in stopped.items if item.status == "failed"]
     assert (stopped.status, len(failed)) == ("stopped", 1)
-    assert stopped.words.startswith(f"action {failed[0]} is failed: refused")
+    assert stopped.words.startswith(f"case {failed[0]}: it was not done: refused")
     assert said(shop, run)[11:] == ["held", "held", "held"]
     written = len(shop.merchant.writes)
     the_engine_works(shop)

@@ -11,6 +11,7 @@ from actions.cases import Filters, queue
 from actions.policy import set_policy
 from app.desk.components.tables import content_key
 from app.services import acting, bulk
+from app.services.clock import CLOCK_FILE
 from data.publish import publish
 from data.store import Store
 from tests.actions.factories import ADMIN, NOON, Merchant, targets_over
@@ -124,7 +125,7 @@ def test_a_failure_stops_the_run_says_so_and_the_rest_is_taken_up_again(channel:
     channel.work(3)
     page = page.run()
     text = html_of(page)
-    assert "is failed: refused: this item is locked" in text
+    assert "it was not done: refused: this item is locked" in text
     assert "Nothing after it is sent" in text
     written = len(channel.merchant.writes)
     channel.work(2)
@@ -184,3 +185,18 @@ def test_discarded_plans_are_cancelled_and_gone(drifted: Store) -> None:
     page = press(press(marked_all(open_page("queue")), "fix"), "bulk-discard")
     assert "fixes planned" not in html_of(page)
     assert {row["status"] for row in outbox.actions(acting.desk_of(drifted))} == {"cancelled"}
+
+
+def test_after_a_mismatch_the_rest_goes_on_only_when_an_admin_lets_it(drifted: Store, channel: Channel) -> None:
+    page = press(press(marked_all(open_page("queue")), "fix"), "bulk-start")
+    channel.merchant.misbehave = lambda _request, _proper: httpx.Response(200, json={})  # it says yes and does nothing
+    channel.work()
+    (drifted.facts.parent / CLOCK_FILE).write_text('{"ahead_seconds": 180}')
+    channel.merchant.now = acting.desk_of(drifted).clock()
+    channel.work()
+    page = page.run()
+    assert "the remote says otherwise" in html_of(page)
+    assert "set listing quantity stands on draft" in html_of(page)
+    assert [button.disabled for button in page.button if button.key == "bulk-resume"] == [True]
+    page = press(page, "bulk-allow-set_listing_quantity")
+    assert [button.disabled for button in page.button if button.key == "bulk-resume"] == [False]

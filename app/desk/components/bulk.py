@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import streamlit as st
@@ -35,8 +36,8 @@ def panel(visit: Visit) -> None:
     if not waiting and _run_of(visit) is None:
         return
     with st.container(key="card-bulk"):
-        for step in st.session_state.get(SAID, ()):
-            put(outcome(step.done, f"action {step.id}: {step.words}" if step.id else step.words))
+        for why, number in Counter(step.words for step in st.session_state.get(SAID, ())).items():
+            put(outcome(False, f"{number} left out: {why}"))
         if waiting:
             _decide(visit, bulk.basket(visit.store, waiting, st.session_state.get("bulk-first")))
         else:
@@ -151,13 +152,15 @@ def _follow(visit: Visit, run: Run) -> None:
         [Column("Wave", "number"), Column("Case", "number"), Column("State", "html"), Column("What is sent", "html")],
         _rows(run),
     )
+    kinds = dict.fromkeys(item.type for item in run.items if item.action in run.left)
+    ready = [_is_open(visit, kind) for kind in kinds] if run.status == "stopped" else []
     with st.container(horizontal=True, gap="small"):
         if run.status == "running":
             st.button("Stop here", key="bulk-stop", on_click=_stop, args=(visit, run.id))
         elif run.status == "stopped" and run.left:
             st.button(
-                f"Go on with {len(run.left)} left, 1 first", key="bulk-resume", type="primary", on_click=_go_on,
-                args=(visit, run.id),
+                f"Go on with {len(run.left)} left, 1 first", key="bulk-resume", type="primary",
+                disabled=True not in ready, on_click=_go_on, args=(visit, run.id),
             )  # fmt: skip
         if run.status != "running":
             st.button("Close", key="bulk-close", on_click=_close)
