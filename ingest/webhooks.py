@@ -2,14 +2,13 @@
 
 Signatures follow Standard Webhooks (HMAC-SHA256 over `id.timestamp.body`, on the bytes as they came). The item in the
 body carries its own version, so nothing has to be asked for: the answer follows one short transaction. What is turned
-away here is not received; it is counted as refused.
+away here is not received; it is counted as refused. What only hints is the matter of `ingest.hints`.
 """
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -21,17 +20,16 @@ from starlette.routing import Route
 
 from data.clock import Clock, to_micros
 from data.errors import StoreError
-from data.log.append import Tally, source_id
+from data.log.append import source_id
 from data.log.status import note_refusal
 from data.store import Store
 from ingest.adapter import Adapter
+from ingest.hints import HINTING, Hints
+from ingest.replies import DOOR, LARGEST_BODY, Reply
 from ingest.rest import raw_item
 from ingest.sync import take
 
-LARGEST_BODY = 1024 * 1024
 REPLAY_WINDOW = timedelta(seconds=300)
-#: Refusals before a stream is known are counted here.
-DOOR = "webhooks"
 
 
 class Hook(msgspec.Struct):
@@ -40,15 +38,6 @@ class Hook(msgspec.Struct):
     stream: str
     data: msgspec.Raw
     timestamp: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the sender is told: 2xx it arrived, 4xx it never will, 503 try again."""
-
-    status: int
-    body: dict[str, str]
-    tally: Tally = field(default_factory=Tally)
 
 
 _hook = msgspec.json.Decoder(Hook)
@@ -107,7 +96,13 @@ def routes(
     real_clock: Clock,
     arrived: Callable[[str], None] | None = None,
 ) -> list[Route]:
-    """Give POST /hooks/{connection}; `arrived` is told the connection when something new was stored."""
+    """Give POST /hooks/{connection}; `arrived` is told the connection when something new was stored.
+
+    A system whose webhooks only name what changed is asked for it a moment later, by this process itself.
+    """
+    hints = {
+        name: Hints(store, adapter, clock, arrived) for name, adapter in adapters.items() if adapter.system in HINTING
+    }
 
     async def hook(request: Request) -> Response:
         name = request.path_params["connection"]
@@ -115,6 +110,10 @@ def routes(
         if adapter is None:
             return JSONResponse({"error": "unknown_connection"}, 404)
         body = await _body(request)
+        if (hinted := hints.get(name)) is not None:
+            noted = await run_in_threadpool(hinted.receive, request.headers, body, secrets=secrets(name))
+            hinted.listen()
+            return JSONResponse(noted.body, noted.status)
         reply = await run_in_threadpool(
             receive, store, adapter, request.headers, body,
             secrets=secrets(name), now=real_clock(), clock=clock,

@@ -19,7 +19,7 @@ from ingest.http import Http, Query, Rejected, Unavailable
 #: No shop is older; a first read begins here.
 DAWN = 1_420_070_400_000_000
 MILLISECOND = 1_000  #: microseconds; JSON shows no finer time
-#: A list that changes under every attempt to read it is given up after so many.
+#: A list whose rows move while it is read is begun again so often before it is given up as failed.
 RESTARTS = 5
 #: How many rows more than fit are still asked for at once where a millisecond holds more than a page.
 EVERYTHING = 1_000_000
@@ -39,8 +39,7 @@ class Rows:
     """Rows of a list, and where the next ones begin."""
 
     rows: tuple[bytes, ...]
-    offset: int = 0
-    restarted: bool = False
+    offset: int = 0  #: 0: there are none
 
 
 class _Head(msgspec.Struct):
@@ -115,22 +114,15 @@ def windows(
         yield rows, end
 
 
-def scan(http: Http, listing: Listing, offset: int, last: str | None, size: int, only: Query | None = None) -> Rows:
-    """Read the rows from an offset; begun again where the row before them is not the one that was there.
-
-    Raises:
-        Unavailable: the list changes faster than it can be read.
-    """
-    restarted = False
-    for _ in range(RESTARTS):
-        overlap = 1 if offset else 0
-        query: Query = {**(only or {}), "order": "id", "limit": size + 1 + overlap, "offset": offset - overlap}
-        rows = ask(http, listing, query)
-        if not overlap or (rows and row_id(rows[0]) == last):
-            found = _cut(rows[overlap:], size)
-            return Rows(found.rows, offset + found.offset if found.offset else 0, restarted)
-        offset, last, restarted = 0, None, True
-    raise Unavailable(f"{http.name} {listing.path}: the list changes while it is read", error_class="schema")
+def scan(http: Http, listing: Listing, offset: int, last: str | None, size: int) -> Rows | None:
+    """Read the rows from an offset; None where the row before them is not the one that was there: rows moved."""
+    overlap = 1 if offset else 0
+    query: Query = {"order": "id", "limit": size + 1 + overlap, "offset": offset - overlap}
+    rows = ask(http, listing, query)
+    if overlap and (not rows or row_id(rows[0]) != last):
+        return None
+    found = _cut(rows[overlap:], size)
+    return Rows(found.rows, offset + found.offset if found.offset else 0)
 
 
 def between(field: str, start: int, end: int) -> Query:

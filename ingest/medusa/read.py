@@ -191,7 +191,7 @@ def _order_window(read: Read, at: Place) -> Generator[Page, None, Place]:
         still = _still_open(still, found.rows, read.observed)
         following = lists.last_id(found.rows)
         if found.offset and (following is None or (last is not None and following <= last)):
-            raise Unavailable(f"{read.http.name} {ORDERS.path}: the list does not go on", error_class="schema")
+            raise _unsteady(read, ORDERS, "does not go on")
         last = following
         if found.offset:
             at = msgspec.structs.replace(at, until=until, last=last, open=tuple(sorted(still)))
@@ -288,19 +288,32 @@ class Scan:
 
 
 def _everything(read: Read, what: Scan, at: Place) -> Iterator[Page]:
-    """Read a whole list; what is as the log has it is left out when it is stored."""
-    offset, last = at.offset, at.last
+    """Read a whole list; what is as the log has it is left out when it is stored.
+
+    Raises:
+        Unavailable: its rows move faster than they can be read.
+    """
+    restarts, again, size = 0, False, min(what.size, read.size)
     while True:
-        size = min(what.size, read.size)
-        found = lists.scan(read.http, what.listing, offset, last, size)
-        offset, last = found.offset, lists.last_id(found.rows)
-        if offset and last is None:
-            raise Unavailable(f"{read.http.name} {what.listing.path}: rows without an id", error_class="schema")
+        found = lists.scan(read.http, what.listing, at.offset, at.last, size)
+        if found is None:
+            at, restarts, again = Place(), restarts + 1, True
+            if restarts > lists.RESTARTS:
+                raise _unsteady(read, what.listing, "changes while it is read")
+            continue
+        last = lists.last_id(found.rows)
+        if found.offset and last is None:
+            raise _unsteady(read, what.listing, "has rows without an id")
         items = _items(read, what.stream, what.build(read, found.rows))
-        at = Place(offset=offset, last=last) if offset else Place()
-        yield Page(items, cursor(at), read.observed, read.observed, found.restarted)
-        if not offset:
+        at = Place(offset=found.offset, last=last) if found.offset else Place()
+        yield Page(items, cursor(at), read.observed, read.observed, restarted=again)
+        again = False
+        if not found.offset:
             return
+
+
+def _unsteady(read: Read, listing: Listing, what: str) -> Unavailable:
+    return Unavailable(f"{read.http.name} {listing.path}: the list {what}", error_class="schema")
 
 
 def _as_it_is(_read: Read, rows: tuple[bytes, ...]) -> Iterable[bytes]:
@@ -392,15 +405,19 @@ SCANS: Mapping[str, Scan] = {
 
 def one(read: Read, stream: str, key: str) -> RawItem | None:
     """Read one record by its key; an order by its number or by its id."""
-    listing, build = _where(stream)
     wanted = order_id(read.http, key) if stream == "orders" else key.partition(AT)[0]
     if wanted is None:
         return None
-    rows = lists.ask(read.http, listing, {"id": wanted, "limit": 1})
-    found = _items(read, stream, build(read, rows))
+    found = under(read, stream, wanted)
     if stream == "orders":
         return next(iter(found), None)
     return next((item for item in found if item.key == key), None)
+
+
+def under(read: Read, stream: str, name: str) -> tuple[RawItem, ...]:
+    """Read all records of one row: a payment's movements, an inventory item's levels, a variant's listings."""
+    listing, build = _where(stream)
+    return _items(read, stream, build(read, lists.ask(read.http, listing, {"id": name, "limit": 1})))
 
 
 def _where(stream: str) -> tuple[Listing, Callable[[Read, tuple[bytes, ...]], Iterable[bytes]]]:

@@ -39,6 +39,9 @@ class MedusaWire(Remote):
     def __init__(self, now: datetime, *, page_size: int = 1_000) -> None:
         super().__init__(now, page_size=page_size)
         self.turn = 0  #: ties are given in another order every time
+        self.cut = ""  #: before | after: the next write's answer is lost, and so is what it would have done, or not
+        self.refused: tuple[str, ...] = ()  #: to ask for one of these ids is refused
+        self.races = False  #: refunds are booked and refused, as of two at once
 
     def put(self, stream: str, item: Raw, **changed: object) -> Raw:
         """Store a row, changed now unless its time is given."""
@@ -70,10 +73,12 @@ class MedusaWire(Remote):
                 raise given
             return given
         path = request.url.path.removeprefix("/admin/")
+        if request.method != "GET":
+            return self._written(request, path.split("/"))
         if path not in NAMES:
-            return httpx.Response(404, text="<html>Cannot GET</html>")
+            return self._one(path)
         query = request.url.params
-        refusal = _refused(path, query)
+        refusal = _refused(path, query, self.refused)
         if refusal is not None:
             return refusal
         limit = int(query.get("limit", DEFAULT_LIMIT))
@@ -89,6 +94,46 @@ class MedusaWire(Remote):
         body = b'{"' + NAMES[path].encode() + b'":[' + page + b"]," + rest.encode()
         return httpx.Response(200, content=body, headers={"Content-Type": "application/json"})
 
+    def _one(self, path: str) -> httpx.Response:
+        """Give one reservation: nothing else is asked for by itself."""
+        kept = self.items.get("reservations", {}).get(path.removeprefix("reservations/"))
+        return (
+            httpx.Response(404, text="Not Found") if kept is None else httpx.Response(200, json={"reservation": kept})
+        )
+
+    def _written(self, request: httpx.Request, path: list[str]) -> httpx.Response:
+        """Do what a write asks for, and answer; cut off before or after it where a test says so."""
+        if self.cut == "before":
+            self.cut = ""
+            raise httpx.ReadTimeout("cut off", request=request)
+        answer = self._done(path, json.loads(request.content))
+        if self.cut == "after":
+            self.cut = ""
+            raise httpx.ReadTimeout("cut off", request=request)
+        return answer
+
+    def _done(self, path: list[str], body: Raw) -> httpx.Response:
+        match path:
+            case ["inventory-items", item, "location-levels", place]:
+                row = self.items["levels"][item]
+                level = next(x for x in row["location_levels"] if x["location_id"] == place)
+                level.update(body, updated_at=_cut(self.now))
+                return httpx.Response(200, json={"inventory_item": row})
+            case ["orders", order]:
+                row = self.items["orders"][order]
+                merged = {**(row.get("metadata") or {}), **body["metadata"]}
+                self.put("orders", {**row, "metadata": {k: v for k, v in merged.items() if v != ""}})
+                return httpx.Response(200, json={"order": row})
+            case ["payments", payment, "refund"]:
+                row = self.items["payments"][payment]
+                number = len(row["refunds"]) + 1
+                row["refunds"].append({"id": f"ref_{number}", "created_at": _cut(self.now), **body})
+                if self.races:
+                    told = "already has an existing active order change"
+                    return httpx.Response(400, json={"type": "invalid_data", "message": told})
+                return httpx.Response(200, json={"payment": row})
+        return httpx.Response(404, text="<html>Cannot POST</html>")
+
     def _ordered(self, rows: list[Raw], order: str) -> list[Raw]:
         """Order rows; those that are equal come in another order each time, as from a database that need not care."""
         self.turn += 1
@@ -97,9 +142,11 @@ class MedusaWire(Remote):
         return sorted(turned, key=lambda row: _sortable(row.get(field)), reverse=order.startswith("-"))
 
 
-def _refused(path: str, query: httpx.QueryParams) -> httpx.Response | None:
+def _refused(path: str, query: httpx.QueryParams, refused: tuple[str, ...]) -> httpx.Response | None:
     """Give the error that this Medusa answers to a question, if any."""
     names = {name.partition("[$")[0] for name in query}
+    if query.get("id") in refused:
+        return httpx.Response(400, json={"type": "invalid_data", "message": "no"})
     if unrecognized := names & STRICT.get(path, set()):
         told = f"Invalid request: Unrecognized fields: '{min(unrecognized)}'"
         return httpx.Response(400, json={"type": "invalid_data", "message": told})

@@ -23,8 +23,9 @@ from data.events import OrderStated
 from data.log.lookup import last_heard
 from data.store import Store
 from ingest.adapter import Adapter
+from ingest.replies import DOOR, LARGEST_BODY, Reply
 from ingest.sync import Drift, pull, reconcile
-from ingest.webhooks import DOOR, LARGEST_BODY, Reply, receive, routes
+from ingest.webhooks import receive, routes
 from tests.ingest.factories import (
     NOON,
     a_store,
