@@ -21,13 +21,15 @@ from data.clock import to_micros
 from data.errors import RequestError, StoreError
 from data.log import dead_letters as log
 from data.log.dead_letters import Class, Wanted
-from data.log.records import Parse, Stored, one_stored
+from data.log.records import Parse, Stored, one_stored, some_stored
 from data.publish import publish
 from data.store import Store
 from ingest.files.mapping import Mapping
 
 #: The writer is held no longer than this at a time, so that nobody waits long.
 HELD_SECONDS = 0.08
+#: Rows that are read together before their turn comes.
+AHEAD = 500
 #: Most characters of a record that are shown to be edited.
 LONGEST = 200_000
 
@@ -148,12 +150,15 @@ def replay(
     readers, results = Readers(store, mapping), list[Result]()
     at = to_micros(business_now(store))
     while len(results) < len(records):
+        if len(results) % AHEAD == 0 and edited is None:
+            with store.log.read() as conn:
+                readers.look_ahead(list(some_stored(conn, records[len(results) : len(results) + AHEAD])))
         began = time.monotonic()
         with store.log.write() as conn:
             parse = readers.parse(conn)
             for record in records[len(results) :]:
                 results.append(_replay(conn, record, readers, parse, at=at, edited=edited))
-                if time.monotonic() - began > HELD_SECONDS:
+                if time.monotonic() - began > HELD_SECONDS or len(results) % AHEAD == 0:
                     break
         if progress:
             progress("replayed", len(results), len(records))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Table
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,7 +19,7 @@ from ingest.adapter import Adapter
 from ingest.files.events import PARSER
 from ingest.files.kept import Kept, is_kept, kept
 from ingest.files.mapping import Mapping
-from ingest.files.replay import parse_again, parse_imports
+from ingest.files.replay import Ahead, parse_again, parse_imports, read_ahead
 from ingest.replay import parse_stored
 
 
@@ -29,6 +30,7 @@ class Readers:
     store: Store
     mapping: Mapping | None = None
     _kept: dict[tuple[str, str], Kept | None] = field(default_factory=dict)
+    _ahead: Ahead = field(default_factory=dict)
 
     def parse(self, conn: sa.Connection) -> Parse:
         """Give what reads any stored record, looking into the log where a row's place among equals counts."""
@@ -41,6 +43,17 @@ class Readers:
             return made[stream](record)
 
         return read
+
+    def look_ahead(self, records: Sequence[Stored]) -> None:
+        """Read rows of files together before their turn comes; a record whose bytes are others by then is read anew."""
+        self._ahead.clear()
+        streams: dict[tuple[str, str], list[Stored]] = {}
+        for record in records:
+            streams.setdefault((record.connection, record.stream), []).append(record)
+        for stream, mine in streams.items():
+            if (known := self._known(*stream)) is not None:
+                mapping = self._mapping(known, *stream)
+                self._ahead.update(read_ahead(mapping, known.formats, mine, key=self._secret))
 
     def parse_all(self, connection: str, stream: str) -> ParseAll:
         """Give what reads all records of a stream: those of an import together, as their file was read."""
@@ -66,7 +79,8 @@ class Readers:
         known = self._known(connection, stream)
         if known is None:
             return parse_stored(self._adapters, secret=self._secret)
-        return parse_again(conn, self._mapping(known, connection, stream), known.formats, key=self._secret)
+        mapping = self._mapping(known, connection, stream)
+        return parse_again(conn, mapping, known.formats, key=self._secret, ahead=self._ahead)
 
     def _known(self, connection: str, stream: str) -> Kept | None:
         if (connection, stream) not in self._kept:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -76,6 +76,11 @@ def stored(conn: sa.Connection, *where: sa.ColumnElement[bool], limit: int | Non
             batch=row.batch, place=row.place, same_as=row.same_as, body=bytes(row.bytes or b""),
             error_class=row.error_class, error=row.error, dismissed=row.dismissed,
         )  # fmt: skip
+
+
+def some_stored(conn: sa.Connection, records: Sequence[int]) -> Iterator[Stored]:
+    """Give those of some records that there are; a few thousand at once."""
+    return stored(conn, t.record.c.id.in_(records))
 
 
 def one_stored(conn: sa.Connection, record: int) -> Stored:

@@ -239,6 +239,19 @@ def test_an_import_is_read_anew_by_a_corrected_mapping_as_if_it_had_been_there_f
     assert again[0]["changed"] == 0, "the corrected mapping was kept"
 
 
+def test_letters_replayed_together_by_a_corrected_mapping_count_each_like_rows_of_their_file(desk: Desk) -> None:
+    rows = [f'{n},A,{n},"2,50",2026-05-03 10:00' for n in (1, 1, 1, 2)]
+    (desk.folder / "rows.csv").write_text("\n".join(["Order,SKU,Units,Price,Placed", *rows]) + "\n")
+    desk.files()
+    right = desk.folder / "right.toml"
+    right.write_text(MAPPING.replace('"Price"', '{ column = "Price", decimal = "," }'))
+    done, told = desk.run("dead-letters", "replay", "--class", "number", "--mapping", str(right))
+    assert "4 replayed: 4 accepted" in told
+    assert len(done) == 4
+    lines = open_facts(desk.store()).frame("order_line").select("entity", "ordered_units").sort(pl.all())
+    assert lines.rows() == [("shop/1", 1), ("shop/1", 1), ("shop/1", 1), ("shop/2", 2)]
+
+
 def test_a_dead_letter_that_nobody_needs_is_set_aside(desk: Desk) -> None:
     desk.files()
     [bad], _ = desk.run("dead-letters", "list")
