@@ -468,6 +468,8 @@ def supplier(raw: Supplier, context: Context) -> tuple[Event, ...]:
 def terms(raw: Terms, context: Context) -> tuple[Event, ...]:
     """Translate a supplier's terms, once for each variant that they hold for."""
     products = (raw.product,) if raw.product else raw.template.products if raw.template else ()
+    if not products:
+        raise RecordInvalid("the supplier's terms name no product; give the product a variant, or remove the terms")
     prices = sorted(((p.quantity or 0.0, p.unit_price) for p in raw.prices), key=lambda price: price[0])
     least, price = prices[0] if prices else (0.0, None)
     return tuple(

@@ -124,6 +124,14 @@ def test_a_currency_that_is_none_is_a_dead_letter_and_the_rest_goes_on(tmp_path:
     assert outcomes(store) == {"accepted": 1, "dead_letter": 1}
 
 
+def test_terms_for_a_product_without_variants_say_so_instead_of_nothing() -> None:
+    _, adapter = a_tryton()
+    raw = {**golden("tryton")["terms"][0]["raw"], "template.": {"id": 1, "products.": []}}
+    received = adapter.parse("terms", item_of_bytes(json.dumps(raw).encode(), 0))
+    assert received.error is not None
+    assert "name no product" in str(received.error)
+
+
 @pytest.mark.parametrize(
     ("url", "token", "user", "said"),
     [
