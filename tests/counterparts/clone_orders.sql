@@ -1,10 +1,10 @@
 -- Copies one delivered, paid order {copies} times, spread over the last {days} days, with its lines, fulfilments, labels and payment.
 create temp table k on commit drop as
-  select i, lpad(i::text, 3, '0') || right('{template}', 9) as u,
+  select i, nextval('order_display_id_seq') as number, lpad(i::text, 3, '0') || right('{template}', 9) as u,
     date_trunc('milliseconds', now() - interval '3 days' - (i * {days}.0 / {copies} * interval '1 day')) as ts,
     0.2 + (i * 37 % 100) / 50.0 as d1, 1 + (i * 53 % 100) / 30.0 as d2
   from generate_series(1, {copies}) i;
-insert into "order" select (jsonb_populate_record(o, jsonb_build_object('id', 'order_c'||k.u, 'display_id', nextval('order_display_id_seq'),
+insert into "order" select (jsonb_populate_record(o, jsonb_build_object('id', 'order_c'||k.u, 'display_id', k.number,
     'created_at', k.ts, 'updated_at', k.ts + ((k.d1 + k.d2)||' days')::interval, 'email', 'clone'||k.i||'@example.test'))).*
   from "order" o, k where o.id = '{template}';
 insert into order_summary select (jsonb_populate_record(s, jsonb_build_object('id', 'ordsum_c'||k.u, 'order_id', 'order_c'||k.u))).*
@@ -31,7 +31,7 @@ insert into fulfillment_item select (jsonb_populate_record(fi, jsonb_build_objec
   join it on it.item_id = fi.line_item_id, k;
 insert into fulfillment_label select (jsonb_populate_record(fl, jsonb_build_object('id', 'fulla_c'||k.u||right(fl.id, 4),
     'fulfillment_id', 'ful_c'||k.u||right(fl.fulfillment_id, 4), 'tracking_number',
-    'TRK-'||(select display_id from "order" where id = 'order_c'||k.u)))).*
+    'TRK-'||k.number))).*
   from fulfillment_label fl join order_fulfillment x on x.fulfillment_id = fl.fulfillment_id and x.order_id = '{template}', k;
 insert into order_fulfillment select (jsonb_populate_record(x, jsonb_build_object('id', 'ordful_c'||k.u||right(x.fulfillment_id, 4),
     'order_id', 'order_c'||k.u, 'fulfillment_id', 'ful_c'||k.u||right(x.fulfillment_id, 4)))).* from order_fulfillment x, k where x.order_id = '{template}';

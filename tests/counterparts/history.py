@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 #: How many delivered orders are made of each of PATTERNS, spread over the last DAYS days.
-CLONES, DAYS = 30, 60
+CLONES, DAYS = 50, 60
 
 
 @dataclass(frozen=True)

@@ -299,7 +299,9 @@ def _sales(erp: Erp, ids: ErpIds, sold: Sequence[Sold]) -> None:
     known = [one for one in sold if one.order.fate != "unpaid"]
     made: dict[int, Sold] = {}
     for orders in _batches(known):
-        made |= dict(zip(erp.create("sale.sale", *(sale_of(ids, one) for one in orders)), orders, strict=True))
+        buyers = _buyers(erp, ids, orders)
+        values = [{**sale_of(ids, one), **buyer} for one, buyer in zip(orders, buyers, strict=True)]
+        made |= dict(zip(erp.create("sale.sale", *values), orders, strict=True))
     called_off = [key for key, one in made.items() if one.order.fate.startswith("cancelled")]
     for some in _batches(made):
         erp.call("sale.sale", "quote", some)
@@ -311,6 +313,21 @@ def _sales(erp: Erp, ids: ErpIds, sold: Sequence[Sold]) -> None:
     for key, one in open_.items():
         if one.order.fate == "returned":
             _take_back(erp, ids, key, one)
+
+
+def _buyers(erp: Erp, ids: ErpIds, orders: Sequence[Sold]) -> list[Raw]:
+    """Make a party of each order's buyer, and say it in a sale's words."""
+    country = erp.read("party.address", ids.address, "country")["country"]
+    where = {"street": "2 Marktplatz", "city": "Berlin", "postal_code": "10115", "country": country}
+    parties = [{"name": f"Buyer {one.number}", "addresses": [["create", [where]]]} for one in orders]
+    found = erp.call("party.party", "read", erp.create("party.party", *parties), ["addresses"])
+    return [
+        {
+            **dict.fromkeys(("party", "invoice_party", "shipment_party"), party["id"]),
+            **dict.fromkeys(("invoice_address", "shipment_address"), party["addresses"][0]),
+        }
+        for party in found
+    ]
 
 
 def sale_of(ids: ErpIds, sold: Sold) -> Raw:
