@@ -102,7 +102,8 @@ def start(desk: Desk, action_ids: Sequence[int], *, by: Person) -> tuple[int | N
     wanted = list(dict.fromkeys(action_ids))
     with desk.write() as conn:
         # Where several can write at once, whoever holds the actions' rows is the one who begins.
-        conn.execute(sa.select(t.action.c.id).where(t.action.c.id.in_(wanted)).with_for_update())
+        a = t.action.c
+        conn.execute(sa.select(a.id).where(a.id.in_(wanted)).order_by(a.id).with_for_update())
         running = _running(conn, wanted)
         if len(running) == len(wanted) and len(set(running.values())) == 1:
             return next(iter(running.values())), []

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 from urllib.parse import unquote
 
@@ -253,7 +254,8 @@ def a_shop(folder: Path, merchant: Merchant | None = None, *, ladder: str = "app
         shutil.copytree(_migrated(), folder, dirs_exist_ok=True)
     else:
         env["FILLWELL_DATABASE_URL"] = url
-    store = open_store(read_settings(env), "test")
+    # A database is shared by the tests that use one; a workspace is not.
+    store = open_store(read_settings(env), "test" if url is None else f"test-{token_hex(4)}")
     real = [NOON]
     desk = open_desk(store, clock=remote.clock, transport=lambda: real[0])
     with desk.write() as conn:
