@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from app.cli import actions, cases, demo, doctor, forecast, ingest, metrics, serve, store
+from app.cli import actions, cases, connect, demo, doctor, forecast, ingest, metrics, serve, store
 from data.errors import FillwellError
 
 program = typer.Typer(
@@ -28,6 +28,7 @@ program.add_typer(cases.commands, name="cases", help="See the queue of exception
 program.add_typer(actions.commands, name="actions", help="Plan, approve, send and verify corrections.")
 program.add_typer(store.commands, name="store", help="Rebuild, compact and look after the store.")
 serve.register(program)
+connect.register(program)
 demo.register(program)
 doctor.register(program)
 

@@ -19,6 +19,7 @@ from ingest.adapter import Adapter
 from ingest.connections import Connection, open_adapter, open_reader, read_connections, webhook_secrets
 
 _SANDBOX = "sandbox.json"
+FILE = "connections.toml"
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Connected:
     sandbox: str | None  #: address of the demo's sandbox
     mapped: int = 0  #: the newest change of a mapping that the adapters know
     env: Mapping[str, str] = field(default_factory=dict, repr=False)  #: where secrets are looked up
+    written: int = 0  #: when the file was written that the connections were read from
 
     @property
     def accounts(self) -> dict[str, Account]:
@@ -40,6 +42,23 @@ class Connected:
     def targets(self, store: Store, clock: Clock) -> Targets:
         """Give every connection as actions see it, and our own books."""
         return targets_of(store, self.adapters.values(), clock, readers=partial(readers, store))
+
+    def reread(self, store: Store) -> bool:
+        """Open what the workspace's file says now where it was written since; tell whether it was.
+
+        Raises:
+            ConfigError: what it says now cannot be used; what was open stays open, and the file is read once.
+        """
+        written = _written(store.facts.parent)
+        if self.sandbox is not None or written == self.written:
+            return False
+        self.written = written
+        fresh = connect(store, self.env)
+        for adapter in self.adapters.values():
+            adapter.close()
+        self.connections, self.adapters, self.secrets = fresh.connections, fresh.adapters, fresh.secrets
+        self.mapped = fresh.mapped
+        return True
 
     def follow(self, store: Store) -> list[Change]:
         """Open those adapters anew whose connection's mappings changed, and give the changes."""
@@ -60,7 +79,7 @@ def connect(store: Store, env: Mapping[str, str]) -> Connected:
     Raises:
         ConfigError: a connection or a secret is not what it must be.
     """
-    sandbox = sandbox_of(store.facts.parent)
+    sandbox, written = sandbox_of(store.facts.parent), _written(store.facts.parent)
     found = _connections(store.facts.parent, sandbox)
     known = env if sandbox is None else {**env, **shop.secrets()}
     with store.log.read() as conn:
@@ -73,6 +92,7 @@ def connect(store: Store, env: Mapping[str, str]) -> Connected:
         sandbox=sandbox,
         mapped=mapped,
         env=known,
+        written=written,
     )
 
 
@@ -108,7 +128,15 @@ def accounts_of(connections: Iterable[Connection]) -> dict[str, Account]:
 
 
 def _connections(folder: Path, sandbox: str | None) -> tuple[Connection, ...]:
-    return read_connections(folder / "connections.toml") if sandbox is None else shop.connections(sandbox)
+    return read_connections(folder / FILE) if sandbox is None else shop.connections(sandbox)
+
+
+def _written(folder: Path) -> int:
+    """Tell when the file of the connections was written, in nanoseconds; 0 where there is none."""
+    try:
+        return (folder / FILE).stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def note_sandbox(folder: Path, url: str) -> None:

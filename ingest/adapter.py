@@ -15,6 +15,7 @@ import msgspec
 
 from data.clock import Clock
 from data.log.append import Received
+from ingest.probe import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,9 @@ class Adapter(Protocol):
 
     def subscribe(self, url: str, secret: str, streams: Sequence[str]) -> str:
         """Ask for webhooks of these streams and give the subscription's id."""
+
+    def probe(self) -> Probe:
+        """Find out what this account may do; changes nothing."""
 
     def close(self) -> None:
         """Give back the network connections."""

@@ -5,7 +5,7 @@ A person writes them into `<workspace>/connections.toml`:
     [storefront]
     system = "storefront"
     url = "https://shop.example"
-    token = "env:SHOP_TOKEN"                  # or "file:/run/secrets/shop"
+    token = "env:SHOP_TOKEN"                  # or "file:/run/secrets/shop", or "keyring:mine/shop"
     webhook_secrets = ["env:SHOP_HOOK"]       # several while a secret is being changed
     currency = "GBP"
 
@@ -37,6 +37,7 @@ from ingest.carrier.client import open_carrier
 from ingest.erp.client import open_erp
 from ingest.http import Http, safe_url
 from ingest.medusa.client import open_medusa
+from ingest.secrets import look_up
 from ingest.shapes import Context, Identity
 from ingest.storefront.client import open_storefront
 from ingest.tryton.client import open_tryton
@@ -59,7 +60,7 @@ SANDBOX = ("storefront", "erp", "warehouse", "carrier")
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One account of one system; secrets by reference (`env:NAME`, `file:PATH`)."""
+    """One account of one system; secrets by reference, see `ingest.secrets`."""
 
     system: str
     url: str
@@ -73,6 +74,27 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     user: str = ""  #: who logs in with the token as password; empty where a token says it all, or is `user:password`
     overlap_seconds: float | None = None  #: how far back each read begins; the system's own where empty
     rate_per_second: float = 100.0
+
+
+def add_connection(file: Path, connection: Connection) -> None:
+    """Write a connection into a workspace's file, below what people wrote there.
+
+    Raises:
+        ConfigError: the file is not what it must be, or has a connection of this name.
+    """
+    if any(known.name == connection.name for known in read_connections(file)):
+        raise ConfigError(f"{file}: [{connection.name}] is there already; change it there")
+    table = msgspec.to_builtins(connection)
+    plain = msgspec.to_builtins(Connection(system="", url="", token=""))
+    lines = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in table.items()
+             if name != "name" and value != plain[name]]  # fmt: skip
+    before = file.read_text(encoding="utf-8").rstrip("\n") + "\n\n" if file.exists() else ""
+    fresh = file.with_suffix(".fresh")
+    try:
+        fresh.write_text(f"{before}[{connection.name}]\n" + "\n".join(lines) + "\n", encoding="utf-8")
+        fresh.replace(file)
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written: {error.strerror}") from error
 
 
 def read_connections(file: Path) -> tuple[Connection, ...]:
@@ -90,25 +112,6 @@ def read_connections(file: Path) -> tuple[Connection, ...]:
     return tuple(_connection(file, name, table) for name, table in tables.items())
 
 
-def secret(reference: str, env: Mapping[str, str]) -> str:
-    """Look a secret up where its reference says.
-
-    Raises:
-        ConfigError: there is none; the message names the reference, never a value.
-    """
-    kind, _, where = reference.partition(":")
-    if kind == "env" and where:
-        if found := env.get(where, ""):
-            return found
-        raise ConfigError(f"the variable {where} holds no secret; set it")
-    if kind == "file" and where:
-        try:
-            return Path(where).expanduser().read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"the secret file {where} cannot be read; create it or correct the path") from error
-    raise ConfigError("a secret is given by reference: env:NAME or file:PATH")
-
-
 def open_adapter(
     connection: Connection,
     env: Mapping[str, str],
@@ -122,7 +125,7 @@ def open_adapter(
         ConfigError: its system is unknown, its address unsafe or its token missing.
     """
     _require_known(connection)
-    return _adapter(connection, secret(connection.token, env), identity or {}, transport)
+    return _adapter(connection, look_up(connection.token, env), identity or {}, transport)
 
 
 def open_reader(connection: Connection, *, identity: Identity | None = None) -> Adapter:
@@ -170,7 +173,7 @@ def webhook_secrets(connection: Connection, env: Mapping[str, str]) -> tuple[str
     Raises:
         ConfigError: one is missing or is no signing secret.
     """
-    found = tuple(secret(reference, env) for reference in connection.webhook_secrets)
+    found = tuple(look_up(reference, env) for reference in connection.webhook_secrets)
     if connection.system in WORDS_SIGN:
         return found
     for reference, value in zip(connection.webhook_secrets, found, strict=True):

@@ -24,6 +24,7 @@ from data.log.cards import mask_cards
 from ingest.adapter import Page, RawItem, Stream, WriteRequest, WriteResult
 from ingest.http import Http, Rejected, Unavailable
 from ingest.parsing import parsed
+from ingest.probe import Probe, looked_at
 from ingest.shapes import Item, Parser
 
 OVERLAP = timedelta(seconds=10)
@@ -144,13 +145,28 @@ class RestAdapter:
             error_class="request", status=result.status or 0,
         )  # fmt: skip
 
+    def probe(self) -> Probe:
+        """Find out which lists this token may read; rights to write are only told when something is written.
+
+        Raises:
+            Unavailable, Rejected: the source does not answer, or refuses the token.
+        """
+        return Probe(
+            about=(("system", self.system),),
+            rights="not told: a token that may read a list may be refused a write, which the first write shows",
+            streams=looked_at(self.streams, self._begins),
+        )
+
     def close(self) -> None:
         """Give back the network connections."""
         self.http.close()
 
-    def _list(self, stream: str, at: Position) -> _Listed:
+    def _begins(self, stream: str) -> None:
+        self._list(stream, Position(), limit=1)
+
+    def _list(self, stream: str, at: Position, *, limit: int | None = None) -> _Listed:
         path = f"/{self.system}/{stream}"
-        params: dict[str, str | int] = {"limit": self.page_size}
+        params: dict[str, str | int] = {"limit": limit or self.page_size}
         if at.since is not None:
             params["updated_since"] = from_micros(at.since).isoformat()
         if at.next is not None:

@@ -36,7 +36,9 @@ SCREENS = (
     ("rows", "Rows", "rows"),
     ("flow", "Cases of a day", "flow"),
 )
-UNPUBLISHED = ("start", "health", "queue", "log")  #: screens that have something to say before the first figures
+CONNECT = ("connect", "Connect", "connect")  #: where the workspace is one's own
+#: Screens that have something to say before the first figures.
+UNPUBLISHED = ("start", "connect", "health", "queue", "log")
 _HERE, _LEFT = "shell-here", "shell-left"  #: the screen shown; for each one left: what for, and its own filters
 HIDDEN = ("rows", "flow")  #: reached from a figure or a chart, not from the navigation
 
@@ -54,7 +56,7 @@ def pages() -> dict[str, StreamlitPage]:
     import os
 
     own = workspace_name(os.environ) != DEMO
-    listed = [*((("start", "Start", "start"),) if own else ()), *SCREENS]
+    listed = [*((("start", "Start", "start"),) if own else ()), *SCREENS, *((CONNECT,) if own else ())]
     found = {
         name: st.Page(
             partial(_show, name),

@@ -106,6 +106,7 @@ def _beat(engine: Engine, pace: Pace) -> None:
 
 
 def _read_what_is_due(engine: Engine, pace: Pace) -> None:
+    work.follow_connections(engine)
     work.follow_mappings(engine)
     for name, adapter in engine.adapters.items():
         for stream in adapter.streams.values():

@@ -19,7 +19,7 @@ from actions.targets import Targets
 from actions.view import Schedule, View
 from app.connect import Connected
 from data.clock import Clock
-from data.errors import SourceRejected, SourceUnavailable
+from data.errors import ConfigError, SourceRejected, SourceUnavailable
 from data.log.status import StreamStatus, statuses
 from data.publish import Publication, facts_of, latest_publication, publish
 from data.store import Store
@@ -104,6 +104,15 @@ def sweep_all(engine: Engine) -> int:
 
 def _streams(engine: Engine) -> list[tuple[Adapter, str]]:
     return [(adapter, stream) for adapter in engine.adapters.values() for stream in adapter.streams]
+
+
+def follow_connections(engine: Engine) -> None:
+    """Read what was connected meanwhile; what cannot be used is said, and everything else goes on."""
+    try:
+        if engine.connected.reread(engine.store):
+            log.info("connections were read anew", connections=sorted(engine.adapters))
+    except ConfigError as error:
+        log.warning("the connections cannot be used as they are written", error=str(error))
 
 
 def follow_mappings(engine: Engine) -> int:

@@ -14,8 +14,10 @@ from ingest.adapter import Page, RawItem, Stream, WriteRequest, WriteResult
 from ingest.http import Http, Rejected
 from ingest.medusa import read
 from ingest.medusa.parse import parsers
+from ingest.medusa.probe import probe
 from ingest.medusa.procedures import run
 from ingest.parsing import parsed
+from ingest.probe import Probe
 from ingest.shapes import Context, Parser
 
 
@@ -71,6 +73,14 @@ class Medusa:
             "OUT_WEBHOOK_URL and OUT_WEBHOOK_SECRET",
             error_class="request", status=0,
         )  # fmt: skip
+
+    def probe(self) -> Probe:
+        """Find out what this key may do.
+
+        Raises:
+            Unavailable, Rejected: the shop does not answer, refuses the key, or is no Medusa 2.
+        """
+        return probe(self.http, self.streams)
 
     def close(self) -> None:
         """Give back the network connections."""

@@ -420,6 +420,11 @@ def under(read: Read, stream: str, name: str) -> tuple[RawItem, ...]:
     return _items(read, stream, build(read, lists.ask(read.http, listing, {"id": name, "limit": 1})))
 
 
+def listing_of(stream: str) -> Listing:
+    """Name the list that a stream's records are made of."""
+    return _where(stream)[0]
+
+
 def _where(stream: str) -> tuple[Listing, Callable[[Read, tuple[bytes, ...]], Iterable[bytes]]]:
     if stream in SCANS:
         return SCANS[stream].listing, SCANS[stream].build

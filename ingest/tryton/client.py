@@ -14,10 +14,12 @@ from data.log.append import Received
 from ingest.adapter import Page, RawItem, Stream, WriteRequest, WriteResult
 from ingest.http import Http
 from ingest.parsing import parsed
+from ingest.probe import Probe
 from ingest.shapes import Context, Parser
 from ingest.tryton import make
 from ingest.tryton.follow import Follower, Making, plain_items
 from ingest.tryton.parse import parsers
+from ingest.tryton.probe import probe
 from ingest.tryton.procedures import run
 from ingest.tryton.read import SOURCES, STREAMS
 from ingest.tryton.rpc import Rpc
@@ -86,6 +88,14 @@ class Tryton:
             RequestError: always.
         """
         raise RequestError(f"{self.connection}: Tryton sends no webhooks; its changes are read once a minute")
+
+    def probe(self) -> Probe:
+        """Find out what this user may do.
+
+        Raises:
+            Unavailable, Rejected: Tryton does not answer, refuses the user, or is of a series that cannot be read.
+        """
+        return probe(self.rpc, self.streams)
 
     def close(self) -> None:
         """Give back the network connections."""

@@ -61,7 +61,7 @@ class Rpc:
         self.context: dict[str, Any] = {}
         self._root = _root(http)
         self._lock = Lock()
-        self._series = ""
+        self.series = ""
         self._refused: tuple[float, Rejected] | None = None
         http.authorization = None
 
@@ -186,7 +186,7 @@ class Rpc:
                 f"{self.name}: the server is Tryton {told}; {oldest} or later is needed, {PROVEN} is what was proven",
                 error_class="request", status=200,
             )  # fmt: skip
-        self._series = str(told)
+        self.series = str(told)
 
     def _asked(
         self, method: str, params: tuple[object, ...], context: dict[str, object] | None, *, at: str = "/rpc/"
@@ -211,7 +211,7 @@ class Rpc:
         if fault.name in ("UserError", "LoginException"):
             return Rejected(f"{told} (user {self.user})", error_class="auth", status=200)
         if _UNKNOWN_NAME.match(fault.message):
-            why = f"Tryton {self._series or '?'} does not know {fault.message}"
+            why = f"Tryton {self.series or '?'} does not know {fault.message}"
             return Rejected(
                 f"{self.name}: {method}: {why}; a module is missing, or the series is not {PROVEN}",
                 error_class="request", status=200,

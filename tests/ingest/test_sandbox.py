@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-import httpx
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -22,8 +16,7 @@ from starlette.applications import Starlette
 from data.clock import offset_clock, system_clock
 from data.events import ListingStated, PurchaseStated, TransferStated, WorkStated
 from data.store import Store
-from ingest.adapter import Adapter
-from ingest.connections import open_adapter, sandbox_connections, sandbox_env, subscribe
+from ingest.connections import subscribe
 from ingest.erp.client import Erp
 from ingest.storefront.client import Storefront
 from ingest.sync import compare, pull, pull_all, read_back, sweep
@@ -31,59 +24,13 @@ from ingest.warehouse.client import Warehouse
 from ingest.webhooks import routes
 from tests.ingest.factories import SYSTEMS, a_store, accounted, outcomes, status_of
 from tests.ingest.test_webhooks import SECRET
-
-
-@dataclass(frozen=True)
-class Merchant:
-    """A running sandbox, and what was opened on it."""
-
-    url: str
-    client: httpx.Client
-    opened: ExitStack
-
-    def ask(self, method: str, path: str, body: object = None, *, who: str = "judge") -> dict[Any, Any]:
-        """Speak to the sandbox beside Fillwell."""
-        headers = {"Authorization": f"Bearer {who}-token"}
-        answer = self.client.request(method, path, json=body, headers=headers)
-        answer.raise_for_status()
-        found: dict[Any, Any] = answer.json()
-        return found
-
-    def now(self) -> datetime:
-        """Tell the sandbox's time."""
-        return datetime.fromisoformat(self.ask("GET", "/clock")["now"]).astimezone(UTC)
-
-    def advance(self, **by: float) -> None:
-        """Let its time pass."""
-        self.ask("POST", "/clock/advance", {"seconds": timedelta(**by).total_seconds()})
-
-    def adapter(self, system: str) -> Adapter:
-        """Connect to one of its systems."""
-        [connection] = [c for c in sandbox_connections(self.url) if c.system == system]
-        adapter = open_adapter(connection, sandbox_env())
-        self.opened.callback(adapter.close)
-        return adapter
-
-
-@pytest.fixture(scope="session")
-def sandbox_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.getbasetemp().parent / "sandbox-cache"
+from tests.merchant import Merchant, running
 
 
 @pytest.fixture(scope="module")
-def merchant(sandbox_cache: Path) -> Iterator[Merchant]:
-    command = [sys.executable, "-m", "sandbox", "--port", "0", "--seed", "7", "--frozen", "--cache", str(sandbox_cache)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
-        with ExitStack() as opened, httpx.Client(base_url=url, timeout=60) as client:
-            yield Merchant(url, client, opened)
-    finally:
-        process.terminate()
-        process.wait(10)
-        if process.stdout is not None:
-            process.stdout.close()
+def merchant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Merchant]:
+    with running(tmp_path_factory) as found:
+        yield found
 
 
 @pytest.fixture

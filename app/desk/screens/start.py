@@ -36,6 +36,7 @@ def _bring(found: Ready) -> None:
         '<p class="fw-note">The dry run shows the first bad rows with their line numbers and stores nothing. '
         "Every import is a batch that can be withdrawn. Personal fields are dropped or hashed while reading.</p>"
     )
+    link("connect", "Connect a system: Medusa, Tryton")
     if found.brought:
         rows = [(connection, stream, words.count(number)) for connection, stream, number in found.brought]
         put(table([Column("Source"), Column("Stream"), Column("Records", "number")], rows))
