@@ -44,7 +44,7 @@ def names() -> list[tuple[str, str]]:
 
 
 def made_of(asked: Asked, name: str) -> Made:
-    """Give a figure and its rows under the filters that it knows, the largest part first.
+    """Give a figure and its rows under the filters that it knows, what makes it worst first.
 
     Raises:
         RequestError: there is no such metric.
@@ -57,7 +57,7 @@ def made_of(asked: Asked, name: str) -> Made:
         frame = pl.DataFrame()
     else:
         frame = rows(asked.given, name, window=window, where=where)
-        frame = _telling(frame)
+        frame = _telling(frame, metric)
     return Made(
         metric=metric,
         figures=figures,
@@ -82,9 +82,14 @@ def _moves(asked: Asked, name: str) -> list[Move]:
 _FIRST = ("entity", "line_id", "sku", "title", "channel", "location", "numerator", "denominator")
 
 
-def _telling(frame: pl.DataFrame) -> pl.DataFrame:
+def _telling(frame: pl.DataFrame, metric: Metric) -> pl.DataFrame:
+    """Show what says something, and first the rows that make the figure worst: of a share what is missing from it."""
     telling = [name for name in frame.columns if name in _FIRST or frame[name].n_unique() > 1]
     ordered = [*(name for name in _FIRST if name in telling), *(name for name in telling if name not in _FIRST)]
-    by = [name for name in ("numerator",) if name in ordered]
     chosen = frame.select(ordered)
-    return chosen.sort(by, descending=True, nulls_last=True) if by else chosen
+    if "numerator" not in ordered:
+        return chosen
+    parts: list[pl.Expr] = [pl.col("numerator")]
+    if metric.good == "up" and "denominator" in ordered:
+        parts = [pl.col("denominator") - pl.col("numerator"), pl.col("denominator")]
+    return chosen.sort(parts, descending=True, nulls_last=True)

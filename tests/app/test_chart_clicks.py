@@ -162,6 +162,13 @@ def test_the_rows_of_a_day_add_up_to_the_point_that_was_clicked(shop: Store) -> 
     assert sum(f.value or 0 for _, f in orders_a_day(asked)[0]) > 0
 
 
+def test_the_rows_that_keep_a_share_from_being_whole_come_first(shop: Store) -> None:
+    made = made_of(Asked(facts=facts(shop), now=NOW, days=28), "on_time_fill_rate_units")
+    missing = (made.frame["denominator"] - made.frame["numerator"]).to_list()
+    assert missing == sorted(missing, reverse=True)
+    assert missing[0] > 0
+
+
 def test_the_cases_of_a_day_are_as_many_as_its_bars_count(troubled: Store) -> None:
     flow = case_flow(troubled, NOW, 14)
     assert sum(day.opened for day in flow) > 0
