@@ -20,6 +20,7 @@ from actions.desk import Desk, as_json, keep_schedules
 from actions.findings import Detector
 from actions.registry import action_types, detectors
 from actions.view import WORDS, View, lateness
+from actions.watching import FIRST_WEEK, enabled
 from data.clock import to_micros
 
 DETECTOR = "detector"  #: who acts when the program opens and closes a case
@@ -61,14 +62,14 @@ def detect(
     view: View,
     *,
     confirmations: int = 2,
-    shadow: timedelta | None = timedelta(days=7),
+    shadow: timedelta | None = FIRST_WEEK,
     budget: int | None = 25,
     chosen: Sequence[Detector[Any]] | None = None,
 ) -> DetectReport:
     """Run every detector over one view. A finding counts as seen again only in a view of a later moment.
 
-    `shadow`: how long a new detector's cases stay out of the queue; `budget`: cases a detector opens a day above the
-    line; None turns either off.
+    `shadow`: how long a new detector's cases stay out of the queue, unless somebody enabled it; `budget`: cases a
+    detector opens a day above the line; None turns either off.
     """
     rules = Rules(confirmations=confirmations, shadow=shadow, budget=budget)
     report = DetectReport()
@@ -83,6 +84,7 @@ def detect(
     with desk.write() as conn:
         keep_schedules(conn, view.schedules)
         _note_unarmed(conn, report, to_micros(view.now))
+        speaking = enabled(conn)
         children: list[tuple[set[Stream], list[dict[str, Any]]]] = []
         for detector, findings in armed:
             since = _note_run(conn, detector.id, to_micros(view.now), len(findings))
@@ -91,9 +93,8 @@ def detect(
                 _suppress(conn, detector, findings, behind, report)
                 children.append((behind, [f for f in findings if f["opens"]]))
                 continue
-            in_shadow = rules.shadow is not None and to_micros(view.now) - since < rules.shadow / timedelta(
-                microseconds=1
-            )
+            is_new = rules.shadow is not None and to_micros(view.now) - since < to_micros_span(rules.shadow)
+            in_shadow = is_new and detector.id not in speaking
             if in_shadow:
                 report.shadow.append(detector.id)
             _Round(conn, view, detector, rules, in_shadow, report).run(findings)
@@ -191,7 +192,12 @@ class _Round:
         self.conn.execute(
             sa.update(t.case)
             .where(t.case.c.id == case["id"])
-            .values(**values, seen_at=self.now, publication=self.view.facts.id)
+            .values(
+                **values,
+                seen_at=self.now,
+                publication=self.view.facts.id,
+                shadow=case["shadow"] and self.in_shadow,  # what was noted in the first week is shown after it
+            )
         )
         if case["status"] == "snoozed" and (case["snoozed_until"] or 0) <= self.now:
             self._move(case, "open", "woken", {})

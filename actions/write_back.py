@@ -31,7 +31,7 @@ def open_case(conn: sa.Connection, row: Mapping[str, Any], verdict: Verdict, now
     newest = sa.select(sa.func.coalesce(sa.func.max(c.generation), 0)).where(
         c.detector == WRITE_BACK, c.subject == subject
     )
-    copied = ("channel", "location", "sku", "order_id", "currency", "probability", "cost_of_delay_minor", "shadow")
+    copied = ("channel", "location", "sku", "order_id", "currency", "probability", "cost_of_delay_minor")
     made = conn.execute(
         sa.insert(t.case).values(
             **{name: about[name] for name in copied}, detector=WRITE_BACK, subject=subject, status="open",
@@ -40,7 +40,7 @@ def open_case(conn: sa.Connection, row: Mapping[str, Any], verdict: Verdict, now
             object_id=about["object_id"], ours=row["command"], remote=as_json(verdict.seen), evidence=evidence,
             members="[]",
             exposed_minor=about["exposed_minor"], expected_loss_minor=about["expected_loss_minor"], suppressed=0,
-            below_line=False, publication=about["publication"], opened_at=now, seen_at=now, status_at=now,
+            below_line=False, shadow=False, publication=about["publication"], opened_at=now, seen_at=now, status_at=now,
         )
     )  # fmt: skip
     number = int(made.inserted_primary_key[0])  # type: ignore[index]

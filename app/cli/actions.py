@@ -11,6 +11,8 @@ from app.cli.cases import acting, emit_rows, open_desk_of, report
 from app.cli.common import AS_USER, FORMAT, WORKSPACE, Format, as_json, as_table, emit, note
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from actions.desk import Desk
     from actions.planning import Planned
     from actions.targets import Targets
@@ -55,7 +57,20 @@ def approve(actions: ACTIONS, workspace: WORKSPACE = "mine", user: AS_USER = "",
 
     desk = open_desk_of(workspace)
     who = acting(desk, user)
-    report([approve_action(desk, number, by=who) for number in actions], chosen)
+    steps = [approve_action(desk, number, by=who) for number in actions]
+    _tell_of_ladder(desk, [step.id for step in steps if not step.done])
+    report(steps, chosen)
+
+
+def _tell_of_ladder(desk: Desk, refused: Sequence[int]) -> None:
+    """Say how an admin lets people approve what is only drawn until then."""
+    from actions.outbox import actions as listed
+    from actions.policy import policies
+
+    drawn = {p.type for p in policies(desk) if p.ladder == "draft"}
+    kinds = {row["type"] for row in listed(desk, status="planned", limit=MOST_AT_ONCE) if row["id"] in refused}
+    for kind in sorted(kinds & drawn):
+        note(f"to let people approve {kind}: `fillwell actions policy {kind} --ladder approve`")
 
 
 @commands.command()
@@ -224,10 +239,12 @@ def show_log(
 ) -> None:
     """Show the audit log, the newest first, and whether its chain is whole."""
     from actions import audit
+    from actions.desk import moment
 
     desk = open_desk_of(workspace)
     audit.seal(desk)
-    emit(audit.entries(desk, limit=limit), chosen)
+    rows: list[dict[str, Any]] = audit.entries(desk, limit=limit)
+    emit([{**row, "at": moment(row["at"])} for row in rows], chosen)
     proof, head = audit.verify(desk), audit.head(desk)
     note(f"{proof.words}; head {head.hash if head else 'none'}")
     if not proof.whole:

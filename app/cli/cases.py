@@ -48,7 +48,44 @@ def show_queue(
         detector=detector, status=status, channel=channel, location=location, sku=sku, shadow=shadow,
         below_line=below_line, children=children, closed=closed,
     )  # fmt: skip
-    emit_rows(queue(open_desk_of(workspace), filters), SHOWN, chosen)
+    desk = open_desk_of(workspace)
+    emit_rows(queue(desk, filters), SHOWN, chosen)
+    if not shadow and not closed:
+        _tell_of_noted(desk, detector)
+
+
+def _tell_of_noted(desk: Desk, detector: str | None) -> None:
+    """Say that there is more than is listed: what detectors in their first week found is only noted."""
+    from actions.watching import noted
+
+    quiet = [one for one in noted(desk) if detector in (None, one.id)]
+    if quiet:
+        names = " ".join(one.id for one in quiet)
+        note(
+            f"{sum(one.cases for one in quiet)} more are only noted, in the first week of {names}: see them with "
+            f"--shadow, bring them into the queue with `fillwell cases enable {names}`"
+        )
+
+
+@commands.command("enable")
+def enable_detectors(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[DETECTOR]…", help="Such as X14; none lists what was only noted.")
+    ] = None,
+    workspace: WORKSPACE = "mine",
+    user: AS_USER = "",
+    chosen: FORMAT = Format.table,
+) -> None:
+    """End the first week of detectors, in which they only note: their cases are in the queue from now on."""
+    from actions.watching import enable, noted
+    from app.services.words import plural
+
+    desk = open_desk_of(workspace)
+    if names:
+        came = enable(desk, names, by=acting(desk, user))
+        note(f"{', '.join(names)}: {plural(came, 'case')} came into the queue; what is found from now on comes at once")
+        return
+    emit([{"detector": n.id, "title": n.title, "cases": n.cases, "until": n.until} for n in noted(desk)], chosen)
 
 
 @commands.command()
