@@ -49,10 +49,10 @@ class Connected:
         Raises:
             ConfigError: what it says now cannot be used; what was open stays open, and the file is read once.
         """
-        written = _written(store.facts.parent)
-        if self.sandbox is not None or written == self.written:
+        now = written(store.facts.parent)
+        if self.sandbox is not None or now == self.written:
             return False
-        self.written = written
+        self.written = now
         fresh = connect(store, self.env)
         for adapter in self.adapters.values():
             adapter.close()
@@ -79,7 +79,7 @@ def connect(store: Store, env: Mapping[str, str]) -> Connected:
     Raises:
         ConfigError: a connection or a secret is not what it must be.
     """
-    sandbox, written = sandbox_of(store.facts.parent), _written(store.facts.parent)
+    sandbox, read_at = sandbox_of(store.facts.parent), written(store.facts.parent)
     found = _connections(store.facts.parent, sandbox)
     known = env if sandbox is None else {**env, **shop.secrets()}
     with store.log.read() as conn:
@@ -92,7 +92,7 @@ def connect(store: Store, env: Mapping[str, str]) -> Connected:
         sandbox=sandbox,
         mapped=mapped,
         env=known,
-        written=written,
+        written=read_at,
     )
 
 
@@ -131,7 +131,7 @@ def _connections(folder: Path, sandbox: str | None) -> tuple[Connection, ...]:
     return read_connections(folder / FILE) if sandbox is None else shop.connections(sandbox)
 
 
-def _written(folder: Path) -> int:
+def written(folder: Path) -> int:
     """Tell when the file of the connections was written, in nanoseconds; 0 where there is none."""
     try:
         return (folder / FILE).stat().st_mtime_ns

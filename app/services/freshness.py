@@ -65,8 +65,9 @@ def _source(name: str, streams: Sequence[StreamStatus], now: datetime, due: Due)
     worst = min(streams, key=lambda s: (_GRAVITY.index(state_of(s, now, due)), s.stream))
     state = state_of(worst, now, due)
     until = known_until(worst) or worst.last_event_at
+    silent = f"{worst.stream} silent for {words.span(now - until)}" if until else f"{worst.stream} never answered"
     said = {
-        "silent": f"{worst.stream} silent for {words.span(now - until)}" if until else f"{worst.stream} never answered",
+        "silent": f"{silent}: {worst.error}" if worst.error else silent,
         "failing": f"{worst.stream} fails: {worst.error or worst.error_class or 'unknown cause'}",
         "late": f"{worst.stream} is {words.span(now - until)} behind" if until else "late",
         "empty": "nothing received yet",

@@ -103,6 +103,14 @@ _TELLS = {
     "inspections": "what became of returned goods",
     "sales": "whether orders reached the ERP",
     "items": "costs and names of items",
+    "levels": "what the channel itself keeps at each location",
+    "transfers": "what is on its way between locations",
+    "lots": "which lots there are and when they expire",
+    "order_points": "the levels at which the ERP orders by itself",
+    "suppliers": "suppliers and their lead times",
+    "terms": "what suppliers ask for",
+    "locations": "which locations there are",
+    "channels": "which channels there are",
 }
 
 

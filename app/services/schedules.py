@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache
 
 from actions.view import Schedule
-from app.connect import connect
+from app.connect import readers, written
 from data.errors import FillwellError
 from data.store import Store
 
@@ -18,8 +17,8 @@ Due = Mapping[tuple[str, str], timedelta]  #: (connection, stream) -> how long i
 def schedules(store: Store) -> tuple[Schedule, ...]:
     """Give the schedule of every stream of every connection; none where the workspace has no connection."""
     try:
-        return _read(store)
-    except FillwellError:  # a secret that only the engine has, or a demo that is not open: a default tolerance holds
+        return _read(store, written(store.facts.parent))
+    except FillwellError:  # a demo that is not open, a file that is being edited: a default tolerance holds
         return ()
 
 
@@ -29,8 +28,9 @@ def due(store: Store) -> Due:
 
 
 @lru_cache(maxsize=4)
-def _read(store: Store) -> tuple[Schedule, ...]:
-    adapters = connect(store, os.environ).adapters
+def _read(store: Store, _written: int) -> tuple[Schedule, ...]:
+    """Ask the adapters as they are configured; read once for each writing of the file of the connections."""
+    adapters = readers(store)
     return tuple(
         Schedule(connection=name, stream=stream.name, expected=stream.interval, grace=stream.grace)
         for name, adapter in adapters.items()
