@@ -46,6 +46,16 @@ class ChannelFulfilment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     tracking: str | None
     lines: tuple[Units, ...]
     reference: str | None = None
+    location: str | None = None  #: from whose level the channel took them
+
+
+class ChannelPacked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a channel itself took off a level and does not call shipped yet."""
+
+    fulfilment: str
+    packed_at: datetime
+    lines: tuple[Units, ...]
+    location: str | None = None
 
 
 class OrderStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="order"):
@@ -66,6 +76,7 @@ class OrderStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     promise: str | None = None  #: given | policy
     shipping_minor: int = 0
     fulfilments: tuple[ChannelFulfilment, ...] = ()
+    packed: tuple[ChannelPacked, ...] = ()
     total_minor: int | None = None  #: what the customer owes in all, with tax and shipping, as the channel says it
     is_test: bool = False
     simulated: bool = False

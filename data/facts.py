@@ -57,6 +57,8 @@ TABLES: dict[str, FactTable] = {
             parcel=S, line_id=S, sku=S, channel=S, units=N, location=S, carrier=S, tracking=S,
             handed_over_at=T, told_at=T, net_minor=N,  # told_at: when the channel learnt this tracking
         ),
+        # One row a line of what the channel took off its own levels: told of as shipped, or only packed so far.
+        _table("fulfilment_line", "order", connection=S, fulfilment=S, line_id=S, sku=S, units=N, location=S, told=B),
         # One row a piece of warehouse work that is still to be done for an order.
         _table(
             "open_work", "order",

@@ -69,6 +69,8 @@ def _blocked(order: OrderStated) -> str | None:
         return "it is cancelled already"
     if order.fulfilments:
         return "the channel was told that part of it left; take it back as a return instead"
+    if order.packed:
+        return "part of it is packed at the channel; cancel its fulfilment there first, then nothing stands in the way"
     return None
 
 

@@ -117,7 +117,7 @@ def _why(row: Mapping[str, Any] | None) -> tuple[str, ...]:
         return ("chosen by a person",)
     told = (
         (row["untold"], "left that the channel was not told of"),
-        (row["ahead"], "that it was told of have not left"),
+        (row["ahead"], "that it packed or was told of have not left"),
     )
     return (f"its owner has {row['on_hand']} there", *(f"{units} {what}" for units, what in told if units))
 

@@ -1,7 +1,7 @@
 """X07 Inventory mismatch: a channel keeps another level of an item than the system that owns the stock.
 
 Compared location by location, where both were read at the same instant; what the channel was not told of yet (and what
-it was told of that has not left yet) is reckoned in. It must last two cycles.
+it packed or was told of that has not left yet) is reckoned in. It must last two cycles.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def find(view: View, p: Parameters) -> pl.DataFrame:
 def differences(view: View, account: Account) -> pl.DataFrame:
     """Give a channel's levels beside their owner's: sku, location, stocked_units, expected, drift and what explains it.
 
-    expected = on hand at the owner + what left without the channel's knowing - what it was told of that is still here.
+    expected = on hand at the owner + what left without the channel's knowing - what it packed or was told of that is
+    still here.
     """
     levels = view.facts.frame("level").filter(pl.col("connection") == account.connection)
     owned = view.facts.frame("stock_position").filter(
@@ -65,12 +66,38 @@ def differences(view: View, account: Account) -> pl.DataFrame:
 
 
 def _on_the_way(view: View, account: Account) -> pl.DataFrame:
-    """Sum units that left and the channel does not know, and units that it was told of and that did not leave."""
+    """Sum units that left and the channel still keeps, and units that it took off its level and that did not leave.
+
+    A line is on the way by what all its departures and all its fulfilments differ, wherever they happened: units that
+    one place sent and the channel took off another's level are on no way, and both levels are wrong.
+    """
     lines = view.facts.frame("order_line").filter(pl.col("connection") == account.connection)
-    gap = pl.col("shipped_units") - pl.col("told_units")
-    return lines.group_by("sku", "location").agg(
-        gap.clip(lower_bound=0).sum().alias("untold"), (-gap).clip(lower_bound=0).sum().alias("ahead")
+    of_line = ["entity", "line_id"]
+    known = lines.select(*of_line, "sku", pl.col("location").alias("asked_at"))
+    moved = [
+        view.facts.frame(table).select(*of_line, "location", (sign * pl.col("units")).alias("gap"))
+        for table, sign in (("shipment_line", 1), ("fulfilment_line", -1))
+    ]
+    gaps = (
+        pl.concat(moved)
+        .join(known, on=of_line)
+        .group_by(*of_line, "sku", pl.coalesce("location", "asked_at").alias("location"))
+        .agg(pl.col("gap").sum())
+        .sort(*of_line, "location", nulls_last=True)
     )
+    return (
+        gaps.with_columns(_share(pl.col("gap")).alias("untold"), _share(-pl.col("gap")).alias("ahead"))
+        .group_by("sku", "location")
+        .agg(pl.col("untold", "ahead").sum())
+    )
+
+
+def _share(gap: pl.Expr) -> pl.Expr:
+    """Give each place of a line its part of what the whole line is short by, no more than its own gap."""
+    own, whole = gap.clip(lower_bound=0), gap.sum().clip(lower_bound=0)
+    until = pl.min_horizontal(own.cum_sum(), whole)
+    before = pl.min_horizontal(own.cum_sum() - own, whole)
+    return (until - before).over("entity", "line_id")
 
 
 def _coming_back(view: View, account: Account) -> pl.DataFrame:
@@ -126,7 +153,7 @@ def _finding(row: dict[str, Any], account: Account, view: View, hold: timedelta,
             "level": row["level"],
             "on_hand": row["on_hand"],
             "left_but_not_told": row["untold"],
-            "told_but_not_left": row["ahead"],
+            "packed_or_told_but_not_left": row["ahead"],
             "returns_on_the_way": row["coming_back"],
             "difference": drift,
             "value_at_cost_minor": abs(drift) * (row["cost"] or 0),
@@ -159,7 +186,7 @@ DETECTOR = Detector(
     owner="inventory",
     needs=("level", "stock_position"),
     streams=("levels", "stock", "shipments", "orders"),
-    version=1,
+    version=2,
     parameters=Parameters(),
     find=find,
 )

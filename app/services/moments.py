@@ -125,6 +125,10 @@ def _order(event: OrderStated) -> list[tuple[datetime, str, str]]:
         )
         for f in event.fulfilments
     )
+    told.extend(
+        (p.packed_at, f"Channel packs {words.plural(_units(p.lines), 'unit')}", f"fulfilment {p.fulfilment}")
+        for p in event.packed
+    )
     if event.cancelled_at is not None:
         told.append((event.cancelled_at, "Order cancelled", event.cancel_cause or "no cause given"))
     return told

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from data.clock import EPOCH
 from data.events import (
     ChannelFulfilment,
+    ChannelPacked,
     InspectionStated,
     OrderLine,
     OrderLineStated,
@@ -62,6 +63,7 @@ def fold_order(order: str, stated: Sequence[Stated], reference: Reference) -> Ro
     inspections = by_return(inspections, returns)
     rows |= _documents(order, held)
     rows["open_work"] = _open_work(order, held)
+    rows["fulfilment_line"] = _fulfilment_lines(order, held)
     rows["payment"] = [
         (order, p.payment, p.kind, p.fee_kind, p.amount_minor, p.currency, p.at, channel) for p in payments
     ]
@@ -153,6 +155,20 @@ def _open_work(order: str, held: Sequence[Stated]) -> list[Row]:
         for s in held
         if isinstance(w := s.event, WorkStated) and w.status not in ENDED
     ]
+
+
+def _fulfilment_lines(order: str, held: Sequence[Stated]) -> list[Row]:
+    """List what the channel took off its own levels for the order, from where, and what of it it calls shipped."""
+    stated = next((s for s in held if isinstance(s.event, OrderStated)), None)
+    if stated is None or not isinstance(o := stated.event, OrderStated):
+        return []
+    off: tuple[ChannelFulfilment | ChannelPacked, ...] = (*o.fulfilments, *o.packed)
+    return [
+        (order, stated.connection, taken.fulfilment, u.line, u.sku, u.units, taken.location,
+         isinstance(taken, ChannelFulfilment))
+        for taken in off
+        for u in taken.lines
+    ]  # fmt: skip
 
 
 def _ship(

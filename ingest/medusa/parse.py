@@ -16,6 +16,7 @@ import msgspec
 from data.errors import RecordInvalid
 from data.events import (
     ChannelFulfilment,
+    ChannelPacked,
     ChannelStated,
     Cost,
     Event,
@@ -436,7 +437,8 @@ def order(raw: Order, context: Context) -> tuple[Event, ...]:
         country=_country(raw.shipping_address), paid=raw.payment_status in PAID, hold=_text(raw.metadata, HOLD),
         cancelled_at=maybe_utc(raw.canceled_at), cancel_cause=_cause(raw),
         shipping_minor=sum(to_minor(price, currency) - discount for price, discount, _ in shipping),
-        fulfilments=tuple(told for f in _live(raw) for told in _told(f, skus)),
+        fulfilments=tuple(told for f in _live(raw) for told in _told(f, skus, context)),
+        packed=tuple(packed for f in _live(raw) for packed in _packed(f, skus, context)),
         total_minor=net + sum(to_minor(price, currency) - discount + tax for price, discount, tax in shipping),
     )  # fmt: skip
     if not context.owns_stock:
@@ -540,16 +542,29 @@ def _contents(raw: Fulfilment, skus: Mapping[str, str]) -> tuple[Units, ...]:
     return tuple(Units(line, skus.get(line, ""), units) for line, units in sorted(fewest.items()))
 
 
-def _told(raw: Fulfilment, skus: Mapping[str, str]) -> tuple[ChannelFulfilment, ...]:
+def _told(raw: Fulfilment, skus: Mapping[str, str], context: Context) -> tuple[ChannelFulfilment, ...]:
     """Say what the channel was told: only what it calls shipped."""
     if raw.shipped_at is None:
         return ()
     return (
         ChannelFulfilment(
             fulfilment=raw.id, told_at=utc(raw.shipped_at), tracking=_tracking(raw), lines=_contents(raw, skus),
-            reference=_text(raw.metadata, REFERENCE),
+            reference=_text(raw.metadata, REFERENCE), location=_from(raw, context),
         ),
     )  # fmt: skip
+
+
+def _packed(raw: Fulfilment, skus: Mapping[str, str], context: Context) -> tuple[ChannelPacked, ...]:
+    """Say what is packed and not called shipped: its units left the level when the fulfilment was made."""
+    if raw.shipped_at is not None:
+        return ()
+    packed_at = utc(raw.packed_at or raw.created_at)
+    lines = _contents(raw, skus)
+    return (ChannelPacked(fulfilment=raw.id, packed_at=packed_at, lines=lines, location=_from(raw, context)),)
+
+
+def _from(raw: Fulfilment, context: Context) -> str | None:
+    return _place(raw.location_id, context) if raw.location_id else None
 
 
 def _tracking(raw: Fulfilment) -> str | None:

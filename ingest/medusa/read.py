@@ -51,7 +51,7 @@ STREAMS = {
         Stream(name="items", interval=15 * MINUTES, grace=15 * MINUTES),
         Stream(
             name="orders", interval=MINUTES, grace=5 * MINUTES,
-            personal=("email", "shipping_address.first_name", "shipping_address.last_name"),
+            personal=("email", "shipping_address.first_name", "shipping_address.last_name"), parser=2,
         ),
         Stream(name="payments", interval=5 * MINUTES, grace=10 * MINUTES),
         Stream(name="returns", interval=5 * MINUTES, grace=10 * MINUTES),

@@ -87,13 +87,52 @@ def test_a_level_that_its_owner_counts_otherwise_is_found_with_both_numbers() ->
     assert case["hold_seconds"] >= 2 * 60
 
 
+def left(units: int, location: str = "NORTH") -> Raw:
+    """Let units of order 1 leave a location."""
+    return {"entity": "storefront/1", "parcel": "p1", "line_id": "1", "sku": "MUG", "units": units,
+            "location": location, "tracking": "T1"}  # fmt: skip
+
+
+def taken(units: int, location: str | None = "NORTH", *, told: bool = True) -> Raw:
+    """Let the channel take units of order 1 off its level of a location; packed only, where it was not told."""
+    return {"entity": "storefront/1", "connection": "storefront", "fulfilment": "f1", "line_id": "1", "sku": "MUG",
+            "units": units, "location": location, "told": told}  # fmt: skip
+
+
+def levels(kept: int, counted: int, *, sent: list[Raw], off: list[Raw]) -> list[str]:
+    """Find what differs at NORTH, where the shop keeps so many mugs and their owner counts so many."""
+    view = seen(
+        level=[a_level("MUG", "NORTH", kept)], stock_position=stock("MUG", "NORTH", counted),
+        order_line=[a_line("1", "MUG", 3)], shipment_line=sent, fulfilment_line=off,
+    )  # fmt: skip
+    return subjects("X07", view)
+
+
 def test_what_left_and_was_not_told_yet_is_no_mismatch() -> None:
-    shipped = a_line("1", "MUG", 3, open_units=0, shipped_units=3, told_units=0, stage="shipped")
-    view = seen(level=[a_level("MUG", "NORTH", 40)], stock_position=stock("MUG", "NORTH", 37), order_line=[shipped])
-    assert subjects("X07", view) == []
-    told = seen(level=[a_level("MUG", "NORTH", 40)], stock_position=stock("MUG", "NORTH", 37),
-                order_line=[{**shipped, "told_units": 3}])  # fmt: skip
-    assert subjects("X07", told) == ["MUG@NORTH"]
+    assert levels(40, 37, sent=[left(3)], off=[]) == []
+    assert levels(40, 37, sent=[left(3)], off=[taken(1)]) == ["MUG@NORTH"]
+    assert levels(40, 37, sent=[left(3)], off=[taken(3)]) == ["MUG@NORTH"]
+
+
+def test_what_the_channel_packed_and_its_owner_has_not_sent_is_no_mismatch() -> None:
+    assert levels(37, 40, sent=[], off=[taken(3, told=False)]) == []
+    assert levels(37, 40, sent=[], off=[taken(3, None, told=False)]) == []  # from where the line was asked for
+    assert levels(37, 40, sent=[], off=[taken(3, "SOUTH", told=False)]) == ["MUG@NORTH"]
+    assert levels(37, 38, sent=[left(2)], off=[taken(2), taken(1, told=False)]) == []
+    assert levels(37, 38, sent=[left(2)], off=[taken(2)]) == ["MUG@NORTH"]
+
+
+def test_what_one_place_sent_and_the_channel_took_off_another_is_wrong_at_both() -> None:
+    def both(*, off: list[Raw]) -> list[str]:
+        view = seen(
+            level=[a_level("MUG", "NORTH", 37), a_level("MUG", "SOUTH", 5)],
+            stock_position=stock("MUG", "NORTH", 40) + stock("MUG", "SOUTH", 2),
+            order_line=[a_line("1", "MUG", 3)], shipment_line=[left(3, "SOUTH")], fulfilment_line=off,
+        )  # fmt: skip
+        return subjects("X07", view)
+
+    assert both(off=[taken(3)]) == ["MUG@NORTH", "MUG@SOUTH"]
+    assert both(off=[]) == ["MUG@NORTH"]  # SOUTH sent them, and the channel takes them off there once it is told
 
 
 def test_two_pictures_of_different_instants_prove_nothing() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from data.events import (
+    ChannelFulfilment,
+    ChannelPacked,
     Event,
     ItemStated,
     LevelStated,
@@ -14,6 +16,7 @@ from data.events import (
     SaleLine,
     SaleStated,
     StockStated,
+    Units,
     entities,
 )
 from data.facts import ENTITY, TABLES, Rows
@@ -63,6 +66,21 @@ def test_every_document_of_the_erp_for_an_order_is_kept_with_its_lines() -> None
         ("S2", "A", 2),
     ]
     assert [row["total_minor"] for row in named(rows, "order_total")] == [510]
+
+
+def test_what_a_channel_packed_and_what_it_calls_shipped_are_both_off_its_levels() -> None:
+    shipped = ChannelFulfilment(
+        fulfilment="F1", told_at=NOON, tracking="T1", lines=(Units("1", "A", 1),), location="EAST"
+    )
+    packed = ChannelPacked(fulfilment="F2", packed_at=NOON, lines=(Units("1", "A", 2),), location="WEST")
+    rows = folded(("shop", an_order("shop/7", a_line(units=4), fulfilments=(shipped,), packed=(packed,))))
+    assert [
+        (row["fulfilment"], row["location"], row["units"], row["told"]) for row in named(rows, "fulfilment_line")
+    ] == [
+        ("F1", "EAST", 1, True),
+        ("F2", "WEST", 2, False),
+    ]
+    assert [row["told_units"] for row in named(rows, "order_line")] == [1]
 
 
 def test_an_item_remembers_which_systems_know_its_code() -> None:

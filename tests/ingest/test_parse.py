@@ -45,6 +45,18 @@ def test_a_golden_item_means_what_its_file_says(system: str, stream: str) -> Non
         assert (received.key, received.version) == (told["key"], told["version"])
 
 
+def test_what_a_shop_packed_and_did_not_ship_is_off_its_level_and_nobody_was_told() -> None:
+    raw = next(x["raw"] for x in golden("medusa")["orders"] if any(f["shipped_at"] for f in x["raw"]["fulfillments"]))
+    packed = {**raw, "fulfillments": [{**f, "shipped_at": None} for f in raw["fulfillments"]]}
+    [shipped], [waits] = (parsed(adapter_of("medusa"), "orders", one).events[:1] for one in (raw, packed))
+    assert isinstance(shipped, OrderStated)
+    assert isinstance(waits, OrderStated)
+    assert (shipped.packed, waits.fulfilments) == ((), ())
+    assert [(f.fulfilment, f.location, f.lines) for f in waits.packed] == [
+        (f.fulfilment, f.location, f.lines) for f in shipped.fulfilments
+    ]
+
+
 @pytest.mark.parametrize("system", KNOWN)
 def test_every_stream_of_a_system_has_a_golden_item(system: str) -> None:
     assert set(adapter_of(system).streams) == set(golden(system))
