@@ -20,6 +20,21 @@ settings.load_profile("trials" if os.environ.get("FILLWELL_TRIALS") == "1" else 
 REQUIRE_ALL = os.environ.get("FILLWELL_REQUIRE_ALL") == "1"
 
 
+#: Files that take longest: begun first, so that no worker is left with one of them when the others are done.
+LONGEST = (
+    "test_browser.py", "test_chart_clicks.py", "test_laws.py", "test_kill.py", "test_mending_browser.py",
+    "test_hazards.py", "test_sandbox.py", "test_connecting.py", "test_writing.py", "test_faults.py", "test_reading.py",
+    "test_history.py", "test_real.py", "test_accessible.py",
+)  # fmt: skip
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest; within a file and among the others the order stays random."""
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(LONGEST)))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     """Where everything must run, a skip is a failure that says what was missing."""

@@ -16,6 +16,7 @@ import pytest
 
 from ingest.adapter import Adapter
 from ingest.connections import open_adapter, sandbox_connections, sandbox_env
+from tests.history import SEED, shared_cache
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class Merchant:
 @contextmanager
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Merchant]:
     """Run one whose time stands still; all tests share the history that it begins with."""
-    cache = tmp_path_factory.getbasetemp().parent / "sandbox-cache"
-    command = [sys.executable, "-m", "sandbox", "--port", "0", "--seed", "7", "--frozen", "--cache", str(cache)]
+    cache = str(shared_cache(tmp_path_factory))
+    command = [sys.executable, "-m", "sandbox", "--port", "0", "--seed", str(SEED), "--frozen", "--cache", cache]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.cache import Bases, build, load, version_key
+from sandbox.cache import Bases, load
 from sandbox.instants import parse
 from sandbox.merchant import Merchant
 from sandbox.routes import Routes
 from sandbox.transport import Transport
+from tests.history import shared_history
 
 NOW = parse("2026-11-20T16:30:00+00:00")
-SEED = 7
 
 
 Items = list[dict[str, Any]]
@@ -103,10 +102,7 @@ class Remote:
 @pytest.fixture(scope="session")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The cached year."""
-    home = tmp_path_factory.mktemp("sandbox") / f"sandbox-{SEED}-{version_key(SEED)}"
-    build(SEED, home)
-    yield home
-    shutil.rmtree(home)
+    yield shared_history(tmp_path_factory)
     RUNNER.close()
 
 
