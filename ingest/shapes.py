@@ -82,6 +82,16 @@ def reader(shape: type[T], translate: Callable[[T, Context], Event], context: Co
     return parse
 
 
+def reader_of_several(shape: type[T], translate: Callable[[T, Context], tuple[Event, ...]], context: Context) -> Parser:
+    """Make a parser of a vendor's shape that says several things in our words, or none."""
+    decoder = msgspec.json.Decoder(shape)
+
+    def parse(raw: bytes) -> tuple[Event, ...]:
+        return translate(decoder.decode(raw), context)
+
+    return parse
+
+
 def plain(text: str, field: str) -> str:
     """Refuse an id with characters that no id has and databases stumble over."""
     if not text.isprintable():

@@ -1,18 +1,16 @@
-"""Tryton's records, and what they say in our words. Pure."""
+"""What Tryton's records say in our words. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from decimal import Decimal
-from typing import TypeVar
-
-import msgspec
 
 from data.errors import RecordInvalid
 from data.events import (
     Cost,
     Event,
+    Gone,
     InspectionStated,
     ItemStated,
     LevelStated,
@@ -33,10 +31,27 @@ from data.events import (
     WorkStated,
 )
 from data.money import to_minor
-from ingest.shapes import Context, Currency, Id, Parser, Text, decimal, minor, plain
-from ingest.tryton.typed import Day, Moment, Number, Span
-
-T = TypeVar("T")
+from ingest.shapes import Context, Parser, decimal, minor, plain, reader_of_several
+from ingest.tryton.shapes import (
+    Coded,
+    Item,
+    Line,
+    Location,
+    Lot,
+    Move,
+    Named,
+    OrderPoint,
+    Purchase,
+    PurchaseItem,
+    Return,
+    Sale,
+    Shipment,
+    Stock,
+    Supplier,
+    Terms,
+    Transfer,
+)
+from ingest.tryton.typed import Day
 
 SALE = {
     "draft": "draft", "quotation": "draft", "confirmed": "open", "processing": "open", "done": "done",
@@ -60,373 +75,22 @@ GTIN = ("ean", "isbn", "ismn", "ean8", "ean13", "gtin")
 LOST = ("lost_found",)
 
 
-class Coded(msgspec.Struct, frozen=True, gc=False):
-    """Something that is known by its code, and by its id where it has none."""
-
-    id: int
-    code: Text | None = None
-
-
-class Named(Coded, frozen=True, kw_only=True):
-    """A place with a name and perhaps a kind."""
-
-    name: Text = ""
-    type: Text = ""
-
-
-class Money(msgspec.Struct, frozen=True):
-    """A currency."""
-
-    code: Currency
-
-
-class Unit(msgspec.Struct, frozen=True, gc=False):
-    """A unit of measure as so many of the smallest."""
-
-    factor: float
-
-
-class Product(Coded, frozen=True, kw_only=True, rename={"default_uom": "default_uom."}):
-    """A product on a line."""
-
-    default_uom: Unit | None = None
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What every record has."""
-
-    id: int
-    last_modified_at: Moment
-
-
-class Location(Record, frozen=True, kw_only=True):
-    """A warehouse."""
-
-    code: Text | None = None
-    name: Text
-
-
-class Identifier(msgspec.Struct, frozen=True):
-    """A barcode."""
-
-    type: Text | None = None
-    code: Text | None = None
-
-
-class Category(msgspec.Struct, frozen=True):
-    """The category under which a product is accounted."""
-
-    name: Text
-
-
-class Stamped(msgspec.Struct, frozen=True):
-    """A part of which only the stamp matters."""
-
-    last_modified_at: Moment
-
-
-class SoldBy(msgspec.Struct, frozen=True, rename={"party": "party."}):
-    """Who sells a product to us; the first in Tryton's order is the preferred one."""
-
-    party: Coded
-
-
-class Shared(msgspec.Struct, frozen=True, rename={"product_suppliers": "product_suppliers."}):
-    """What a product has in common with its variants."""
-
-    product_suppliers: tuple[SoldBy, ...] = ()
-
-
-class Item(
-    Record, frozen=True, kw_only=True,
-    rename={
-        "identifiers": "identifiers.", "account_category": "account_category.",
-        "product_suppliers": "product_suppliers.", "cost_prices": "cost_prices.", "template": "template.",
-    },
-):  # fmt: skip
-    """A product."""
-
-    code: Text | None = None
-    name: Text
-    type: Text = "goods"
-    list_price_used: Number | None = None
-    cost_price: Number | None = None
-    identifiers: tuple[Identifier, ...] = ()
-    account_category: Category | None = None
-    product_suppliers: tuple[SoldBy, ...] = ()
-    template: Shared | None = None
-    cost_prices: tuple[Stamped, ...] = ()
-
-
-class Supplied(msgspec.Struct, frozen=True, rename={"currency": "currency."}):
-    """One product that a supplier sells us."""
-
-    lead_time: Span | None = None
-    currency: Money | None = None
-
-
-class Supplier(Record, frozen=True, kw_only=True):
-    """A party that sells us something."""
-
-    code: Text | None = None
-    name: Text | None = None
-    supplier_lead_time: Span | None = None
-    supplied: tuple[Supplied, ...] = ()
-
-
-class Template(msgspec.Struct, frozen=True, rename={"products": "products."}):
-    """What the variants of a product have in common."""
-
-    products: tuple[Coded, ...] = ()
-
-
-class Price(msgspec.Struct, frozen=True):
-    """A supplier's price from a quantity on."""
-
-    quantity: float | None
-    unit_price: Number | None
-
-
-class Terms(
-    Record, frozen=True, kw_only=True,
-    rename={"party": "party.", "product": "product.", "template": "template.", "prices": "prices."},
-):  # fmt: skip
-    """What a supplier asks for a product, or for all variants of one."""
-
-    party: Coded
-    product: Coded | None = None
-    template: Template | None = None
-    prices: tuple[Price, ...] = ()
-
-
-class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename={"product": "product.", "unit": "unit."}):
-    """A line of a sale or a purchase; titles and subtotals are lines, too."""
-
-    id: int
-    type: Text = "line"
-    quantity: float | None = None
-    unit_price: Number | None = None
-    product: Product | None = None
-    unit: Unit | None = None
-
-
-class Sale(Record, frozen=True, kw_only=True, rename={"currency": "currency.", "party": "party.", "lines": "lines."}):
-    """A sale with its lines."""
-
-    state: Text
-    reference: Text | None = None
-    currency: Money
-    party: Coded | None = None
-    create_date: Moment
-    total_amount_cache: Number | None = None
-    total_amount: Number | None = None
-    lines: tuple[Line, ...] = ()
-
-
-class SaleOf(msgspec.Struct, frozen=True):
-    """The sale that a move delivers."""
-
-    id: int
-    reference: Text | None = None
-    origin: Text | None = None
-
-
-class Place(Named, frozen=True, kw_only=True):
-    """Where a move leads."""
-
-    waste_warehouses: tuple[int, ...] = ()
-
-
-class Move(
-    msgspec.Struct, frozen=True, kw_only=True, gc=False,
-    rename={"product": "product.", "sale": "sale.", "to_location": "to_location."},
-):  # fmt: skip
-    """Units of a product from one place to another."""
-
-    id: int
-    state: Text
-    last_modified_at: Moment
-    internal_quantity: float | None = None
-    product: Coded | None = None
-    origin: Text | None = None
-    package: int | None = None
-    effective_date: Day | None = None
-    sale: SaleOf | None = None
-    to_location: Place | None = None
-
-
-class Package(msgspec.Struct, frozen=True):
-    """A box with a tracking number of its own, where the carrier gave one."""
-
-    id: int
-    shipping_reference: Text | None = None
-
-
-class Carrier(msgspec.Struct, frozen=True):
-    """Who carries it."""
-
-    rec_name: Text = ""
-
-
-class Shipment(
-    Record, frozen=True, kw_only=True,
-    rename={
-        "warehouse": "warehouse.", "carrier": "carrier.", "packages": "packages.", "outgoing_moves": "outgoing_moves.",
-        "inventory_moves": "inventory_moves.", "cost_currency_used": "cost_currency_used.",
-    },
-):  # fmt: skip
-    """Goods on their way to a customer."""
-
-    number: Text | None = None
-    state: Text
-    warehouse: Coded
-    create_date: Moment
-    effective_date: Day | None = None
-    partially_assigned: bool | None = None
-    shipping_reference: Text | None = None
-    carrier: Carrier | None = None
-    cost_used: Number | None = None
-    cost_currency_used: Money | None = None
-    packages: tuple[Package, ...] = ()
-    outgoing_moves: tuple[Move, ...] = ()
-    inventory_moves: tuple[Stamped, ...] = ()
-
-
-class Return(
-    Record, frozen=True, kw_only=True,
-    rename={"warehouse": "warehouse.", "incoming_moves": "incoming_moves.", "inventory_moves": "inventory_moves."},
-):  # fmt: skip
-    """Goods that came back from a customer."""
-
-    reference: Text | None = None
-    state: Text
-    warehouse: Coded
-    effective_date: Day | None = None
-    incoming_moves: tuple[Move, ...] = ()
-    inventory_moves: tuple[Move, ...] = ()
-    sold: tuple[SaleOf, ...] = ()
-
-
-class Transfer(
-    Record, frozen=True, kw_only=True,
-    rename={
-        "warehouse": "warehouse.", "to_warehouse": "to_warehouse.", "from_location": "from_location.",
-        "to_location": "to_location.", "outgoing_moves": "outgoing_moves.", "moves": "moves.",
-    },
-):  # fmt: skip
-    """Goods from one place of ours to another."""
-
-    reference: Text | None = None
-    state: Text
-    create_date: Moment
-    warehouse: Coded | None = None
-    to_warehouse: Coded | None = None
-    from_location: Named
-    to_location: Named
-    outgoing_moves: tuple[Move, ...] = ()
-    moves: tuple[Move, ...] = ()
-
-
-class PurchaseMove(msgspec.Struct, frozen=True, gc=False):
-    """Units that a supplier sends or sent."""
-
-    state: Text
-    internal_quantity: float | None = None
-    effective_date: Day | None = None
-    origin_planned_date: Day | None = None
-
-
-class PurchaseItem(Line, frozen=True, kw_only=True, rename={"product": "product.", "unit": "unit.", "moves": "moves."}):
-    """A line of a purchase with what came of it."""
-
-    delivery_date: Day | None = None
-    moves: tuple[PurchaseMove, ...] = ()
-
-
-class Purchase(
-    Record, frozen=True, kw_only=True,
-    rename={"party": "party.", "warehouse": "warehouse.", "currency": "currency.", "lines": "lines."},
-):  # fmt: skip
-    """A purchase with its lines and receipts."""
-
-    reference: Text | None = None
-    state: Text
-    shipment_state: Text = "none"
-    party: Coded
-    warehouse: Coded | None = None
-    currency: Money
-    purchase_date: Day | None = None
-    create_date: Moment
-    lines: tuple[PurchaseItem, ...] = ()
-
-
-class Stock(msgspec.Struct, frozen=True, kw_only=True):
-    """What a warehouse holds of a product."""
-
-    id: Id
-    last_modified_at: Moment
-    product: Coded
-    warehouse: Coded
-    total: float
-    free: float
-    input: float = 0.0
-
-
-class Held(Coded, frozen=True, kw_only=True):
-    """What a warehouse holds of a lot."""
-
-    quantity: float
-
-
-class Lot(Record, frozen=True, kw_only=True, rename={"product": "product."}):
-    """A lot."""
-
-    number: Text
-    product: Coded
-    expiration_date: Day | None = None
-    held: tuple[Held, ...] = ()
-
-
-class Zone(Named, frozen=True, kw_only=True, rename={"parent": "parent."}):
-    """A place within a warehouse, or the warehouse itself."""
-
-    parent: Named | None = None
-
-
-class OrderPoint(Record, frozen=True, kw_only=True, rename={"product": "product.", "location": "location."}):
-    """A rule for ordering."""
-
-    product: Coded
-    location: Zone
-    min_quantity: float | None = None
-    target_quantity: float | None = None
-
-
 def parsers(context: Context) -> Mapping[str, Parser]:
     """Give the parser of each stream."""
     return {
-        "locations": _reader(Location, location, context),
-        "items": _reader(Item, item, context),
-        "suppliers": _reader(Supplier, supplier, context),
-        "terms": _reader(Terms, terms, context),
-        "sales": _reader(Sale, sale, context),
-        "shipments": _reader(Shipment, shipment, context),
-        "returns": _reader(Return, return_, context),
-        "transfers": _reader(Transfer, transfer, context),
-        "purchases": _reader(Purchase, purchase, context),
-        "stock": _reader(Stock, stock, context),
-        "lots": _reader(Lot, lot, context),
-        "order_points": _reader(OrderPoint, order_point, context),
+        "locations": reader_of_several(Location, location, context),
+        "items": reader_of_several(Item, item, context),
+        "suppliers": reader_of_several(Supplier, supplier, context),
+        "terms": reader_of_several(Terms, terms, context),
+        "sales": reader_of_several(Sale, sale, context),
+        "shipments": reader_of_several(Shipment, shipment, context),
+        "returns": reader_of_several(Return, return_, context),
+        "transfers": reader_of_several(Transfer, transfer, context),
+        "purchases": reader_of_several(Purchase, purchase, context),
+        "stock": reader_of_several(Stock, stock, context),
+        "lots": reader_of_several(Lot, lot, context),
+        "order_points": reader_of_several(OrderPoint, order_point, context),
     }
-
-
-def _reader(shape: type[T], translate: Callable[[T, Context], tuple[Event, ...]], context: Context) -> Parser:
-    decoder = msgspec.json.Decoder(shape)
-
-    def parse(raw: bytes) -> tuple[Event, ...]:
-        return translate(decoder.decode(raw), context)
-
-    return parse
 
 
 def location(raw: Location, context: Context) -> tuple[Event, ...]:
@@ -514,6 +178,7 @@ def shipment(raw: Shipment, context: Context) -> tuple[Event, ...]:
             status="backordered" if raw.state == "waiting" and raw.partially_assigned else status,
             lines=_units(of_order, context), shipped_at=left, status_since=left or raw.last_modified_at.at,
             released_at=None if raw.state == "draft" else raw.create_date.at,
+            allocated=raw.state not in ("draft", "waiting", "cancelled"),
         )
         for n, (order, of_order) in enumerate(orders.items(), 1)
     )  # fmt: skip
@@ -524,7 +189,10 @@ def shipment(raw: Shipment, context: Context) -> tuple[Event, ...]:
 
 
 def return_(raw: Return, context: Context) -> tuple[Event, ...]:
-    """Translate what came back: received, and put away once it is done; waste and lost-and-found are disposals."""
+    """Translate what came back: received, and put away once it is done; waste and lost-and-found are disposals.
+
+    One that is only expected, or was called off, says of nothing that it came.
+    """
     if not context.owns_stock:
         return ()
     arrived = [m for m in raw.incoming_moves if m.state == "done"]
@@ -535,9 +203,12 @@ def return_(raw: Return, context: Context) -> tuple[Event, ...]:
     found = [m for m in raw.inventory_moves if m.state != "cancelled"] or arrived
     lines = tuple(_unit(by_id.get(_number(m.origin, "stock.move"), m), m, context) for m in found)
     put_away = [m.last_modified_at.at for m in found if m.state == "done"]
+    name = reference or f"{context.connection}/return-{raw.id}"
+    order = f"{context.connection}/return-{raw.id}" if sold is None else _order(sold.id, sold.reference, context)
+    if raw.state in ("draft", "cancelled"):
+        return (Gone(entities=(("order", order), ("return", name))),)
     stated = InspectionStated(
-        inspection=str(raw.id), return_=reference or f"{context.connection}/return-{raw.id}",
-        order=f"{context.connection}/return-{raw.id}" if sold is None else _order(sold.id, sold.reference, context),
+        inspection=str(raw.id), return_=name, order=order,
         location=_place(raw.warehouse, context), lines=lines, dispositions=tuple(_disposition(m) for m in found),
         received_at=min((m.last_modified_at.at for m in arrived), default=raw.last_modified_at.at),
         inspected_at=_within(max(put_away, default=raw.last_modified_at.at), raw.effective_date)
