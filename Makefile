@@ -28,8 +28,11 @@ test: $(BIN)/.dev ## Run the tests (a few minutes)
 	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-counterparts: $(BIN)/.dev ## Install a real Medusa and a real Tryton, and prove both adapters against them (minutes)
-	@nice $(BIN)/python -m tests.counterparts install
-	@$(BIN)/python -m pytest -m counterparts tests/counterparts
+	@$(BIN)/python -m tests.counterparts install
+	@$(BIN)/python -m pytest -m counterparts -n 2 --dist loadfile tests/counterparts
+
+counterparts: $(BIN)/.dev ## Serve a real Medusa and a real Tryton to practise on; addresses and keys in practice/
+	@$(BIN)/python -m tests.counterparts practice practice
 
 check: $(BIN)/.dev ## Lint, types and the direction of imports
 	@$(BIN)/ruff check .
@@ -47,8 +50,9 @@ $(BIN)/.bench: requirements/bench.txt $(BIN)/.dev
 bench: $(BIN)/.bench ## Measure beside the peers; writes benchmarks/results.json
 	@$(BIN)/python -m benchmarks
 
-trials: $(BIN)/.dev ## Run the long trials (hours)
-	@FILLWELL_TRIALS=1 $(BIN)/python -m pytest -m "slow or not slow" --timeout 7200
+trials: $(BIN)/.dev ## Run the long trials, also against the two real systems (hours)
+	@$(BIN)/python -m tests.counterparts install
+	@FILLWELL_TRIALS=1 $(BIN)/python -m pytest -m "slow or counterparts or not slow" --timeout 7200
 
 constraints: ## Pin the newest versions that fit, without any address
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install -q uv
@@ -60,4 +64,4 @@ constraints: ## Pin the newest versions that fit, without any address
 clean: ## Remove what was made
 	rm -rf .venv dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test test-counterparts check demo bench trials constraints clean
+.PHONY: help setup run test test-counterparts counterparts check demo bench trials constraints clean

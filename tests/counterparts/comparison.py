@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -20,9 +22,34 @@ Differing = dict[object, tuple[object, object]]
 UNPAID = ("not_paid", "awaiting", "canceled")
 
 
-def differences(mine: Ours, market: Market) -> dict[str, Differing]:
-    """Compare everything and give what differs: (what the remote says, what we know)."""
-    found = {name: differing(check(mine, market)) for name, check in CHECKS.items()}
+@dataclass(frozen=True)
+class Remote:
+    """What both systems say at one moment, each list asked for once."""
+
+    market: Market
+
+    @cached_property
+    def orders(self) -> list[Raw]:
+        """Give the storefront's orders, without drafts."""
+        return [order for order in self.market.shop.orders() if order["status"] != "draft"]
+
+    @cached_property
+    def sales(self) -> list[Raw]:
+        """Give the ERP's sales, without what comes back: that is a sale of its own there, and a return here."""
+        fields = (
+            "reference",
+            "state",
+            "total_amount",
+            "origin",
+            *(f"lines.{f}" for f in ("product.code", "quantity", "amount")),
+        )
+        return [sale for sale in self.market.erp.rows("sale.sale", [], fields) if not sale["origin"]]
+
+
+def differences(mine: Ours, market: Market, systems: Collection[str] = (SHOP, ERP)) -> dict[str, Differing]:
+    """Compare everything that is read of these systems and give what differs: (what the remote says, what we know)."""
+    remote = Remote(market)
+    found = {name: differing(check(mine, remote)) for one in systems for name, check in CHECKS_OF[one].items()}
     return {name: different for name, different in found.items() if different}
 
 
@@ -33,7 +60,7 @@ def differing(pair: Pair) -> Differing:
     return {key: (remote.get(key), known.get(key)) for key in keys if remote.get(key) != known.get(key)}
 
 
-def order_lines(mine: Ours, market: Market) -> Pair:
+def order_lines(mine: Ours, remote: Remote) -> Pair:
     """Compare every line of every order with the storefront's."""
     wanted = {
         (_order(order), line["variant_sku"]): (
@@ -45,7 +72,7 @@ def order_lines(mine: Ours, market: Market) -> Pair:
             order["status"] == "canceled",
             order["payment_status"] not in UNPAID,
         )
-        for order in _orders(market)
+        for order in remote.orders
         for line in order["items"]
     }
     lines = mine.rows("order_line").with_columns(pl.col("placed_at").dt.truncate("1ms"))
@@ -64,20 +91,20 @@ def order_lines(mine: Ours, market: Market) -> Pair:
     return wanted, found
 
 
-def order_totals(mine: Ours, market: Market) -> Pair:
+def order_totals(mine: Ours, remote: Remote) -> Pair:
     """Compare what every order was charged: the storefront itself lowers its total by what comes back."""
     wanted = {
         _order(order): sum(cents(line["unit_price"]) * line["detail"]["quantity"] for line in order["items"])
         + sum(cents(method["amount"]) for method in order["shipping_methods"])
-        for order in _orders(market)
+        for order in remote.orders
     }
     return wanted, {row["entity"]: row["total_minor"] for row in mine.rows("order_total").iter_rows(named=True)}
 
 
-def payments(mine: Ours, market: Market) -> Pair:
+def payments(mine: Ours, remote: Remote) -> Pair:
     """Compare every movement of money with the storefront's."""
     wanted: Counter[tuple[str, str, int]] = Counter()
-    for payment in market.shop.payments():
+    for payment in remote.market.shop.payments():
         order = _order(payment["payment_collection"]["order"])
         for kind, moved in (("capture", payment["captures"]), ("refund", payment["refunds"])):
             for one in moved or ():
@@ -86,16 +113,16 @@ def payments(mine: Ours, market: Market) -> Pair:
     return wanted, Counter((row["entity"], row["kind"], row["amount_minor"]) for row in rows)
 
 
-def levels(mine: Ours, market: Market) -> Pair:
+def levels(mine: Ours, remote: Remote) -> Pair:
     """Compare every level, and beside it what its live reservations hold."""
-    code = {key: name for name, key in market.shop.locations().items()}
-    sku_of = {key: sku for sku, key in market.merchant.shop.items.items()}
+    code = {key: name for name, key in remote.market.shop.locations().items()}
+    sku_of = {key: sku for sku, key in remote.market.merchant.shop.items.items()}
     held: Counter[tuple[str, str]] = Counter()
-    for reservation in market.shop.reservations():
+    for reservation in remote.market.shop.reservations():
         held[sku_of[reservation["inventory_item_id"]], code[reservation["location_id"]]] += reservation["quantity"]
     wanted = {
         (sku, code[location]): (level["stocked_quantity"], level["reserved_quantity"], held[sku, code[location]])
-        for (sku, location), level in market.shop.levels().items()
+        for (sku, location), level in remote.market.shop.levels().items()
     }
     found = {
         (row["sku"], row["location"]): (row["stocked_units"], row["reserved_units"], row["held_units"])
@@ -104,40 +131,40 @@ def levels(mine: Ours, market: Market) -> Pair:
     return wanted, found
 
 
-def stock(mine: Ours, market: Market) -> Pair:
+def stock(mine: Ours, remote: Remote) -> Pair:
     """Compare what lies in each warehouse with the ERP, which alone owns the stock."""
     rows = mine.rows("stock_position").filter(pl.col("state") == "on_hand").iter_rows(named=True)
     found = {(row["connection"], row["sku"], row["location"]): row["units"] for row in rows if row["units"]}
     wanted = {
         (ERP, code, place.code): quantity
         for place in merchant.PLACES
-        for code, quantity in market.erp.on_hand(market.merchant.erp.warehouses[place.code]).items()
+        for code, quantity in remote.market.erp.on_hand(remote.market.merchant.erp.warehouses[place.code]).items()
         if quantity
     }
     return wanted, found
 
 
-def sales(mine: Ours, market: Market) -> Pair:
-    """Compare every sale with the ERP's; what comes back is a sale of its own there, and a return here."""
+def sales(mine: Ours, remote: Remote) -> Pair:
+    """Compare every sale with the ERP's."""
     wanted = Counter(
-        (_referred(sale), cents(sale["total_amount"]), sale["state"] == "cancelled") for sale in _sales(market)
+        (_referred(sale), cents(sale["total_amount"]), sale["state"] == "cancelled") for sale in remote.sales
     )
     rows = mine.rows("sale").iter_rows(named=True)
     return wanted, Counter((row["entity"], row["total_minor"], row["status"] == "cancelled") for row in rows)
 
 
-def sale_lines(mine: Ours, market: Market) -> Pair:
+def sale_lines(mine: Ours, remote: Remote) -> Pair:
     """Compare every line of every sale with the ERP's."""
     wanted = Counter(
         (_referred(sale), line["product."]["code"], int(line["quantity"]), cents(line["amount"]))
-        for sale in _sales(market)
+        for sale in remote.sales
         for line in sale["lines."]
     )
     rows = mine.rows("sale_line").iter_rows(named=True)
     return wanted, Counter((row["entity"], row["sku"], row["units"], row["amount_minor"]) for row in rows)
 
 
-def shipments(mine: Ours, market: Market) -> Pair:
+def shipments(mine: Ours, remote: Remote) -> Pair:
     """Compare every line that the ERP handed over."""
     fields = (
         "warehouse.code",
@@ -152,19 +179,19 @@ def shipments(mine: Ours, market: Market) -> Pair:
             int(move["quantity"]),
             row["warehouse."]["code"],
         )
-        for row in market.erp.rows("stock.shipment.out", [["state", "in", ["shipped", "done"]]], fields)
+        for row in remote.market.erp.rows("stock.shipment.out", [["state", "in", ["shipped", "done"]]], fields)
         for move in row["outgoing_moves."]
     )
     rows = mine.rows("shipment_line").iter_rows(named=True)
     return wanted, Counter((row["entity"], row["sku"], row["units"], row["location"]) for row in rows)
 
 
-def returns(mine: Ours, market: Market) -> Pair:
+def returns(mine: Ours, remote: Remote) -> Pair:
     """Compare every line of every return with the storefront's."""
-    sku_of = {line["id"]: line["variant_sku"] for order in _orders(market) for line in order["items"]}
+    sku_of = {line["id"]: line["variant_sku"] for order in remote.orders for line in order["items"]}
     wanted = Counter(
         (_order(back["order"]), sku_of[line["item_id"]], int(line["quantity"]))
-        for back in market.shop.returns()
+        for back in remote.market.shop.returns()
         if back["status"] != "canceled"
         for line in back["items"]
     )
@@ -172,31 +199,24 @@ def returns(mine: Ours, market: Market) -> Pair:
     return wanted, Counter((row["entity"], row["sku"], row["units"]) for row in rows)
 
 
-CHECKS: Mapping[str, Callable[[Ours, Market], Pair]] = {
-    "order lines": order_lines,
-    "order totals": order_totals,
-    "payments": payments,
-    "levels": levels,
-    "stock": stock,
-    "sales": sales,
-    "sale lines": sale_lines,
-    "shipments": shipments,
-    "returns": returns,
+Check = Callable[[Ours, Remote], Pair]
+#: What is compared of each system.
+CHECKS_OF: Mapping[str, Mapping[str, Check]] = {
+    SHOP: {
+        "order lines": order_lines,
+        "order totals": order_totals,
+        "payments": payments,
+        "returns": returns,
+        "levels": levels,
+    },
+    ERP: {"stock": stock, "sales": sales, "sale lines": sale_lines, "shipments": shipments},
 }
+CHECKS = {name: check for checks in CHECKS_OF.values() for name, check in checks.items()}
 
 
 def cents(amount: object) -> int:
     """Give an amount in minor units."""
     return round(float(str(amount)) * 100)
-
-
-def _orders(market: Market) -> list[Raw]:
-    return [order for order in market.shop.orders() if order["status"] != "draft"]
-
-
-def _sales(market: Market) -> list[Raw]:
-    fields = ("reference", "state", "total_amount", "origin", "lines.product.code", "lines.quantity", "lines.amount")
-    return [sale for sale in market.erp.rows("sale.sale", [], fields) if not sale["origin"]]
 
 
 def _order(order: Raw) -> str:

@@ -20,6 +20,8 @@ from tests.counterparts.postgres import Cluster, cluster
 from tests.counterparts.seed import ERP, SHOP, Merchant, seeded
 
 HERE = Path(__file__).parent
+TRIALS = os.environ.get("FILLWELL_TRIALS") == "1"
+FIGURE = "figure"  #: the name under which a test records a line that people want to read
 SHOP_NOW, ERP_NOW = "medusa", "tryton"  #: the databases that tests change
 
 
@@ -29,7 +31,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.counterparts)
-            item.add_marker(pytest.mark.timeout(1_800))
+            item.add_marker(pytest.mark.timeout(7_200 if TRIALS else 1_800))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests recorded, of all workers, at the end."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    figures = [value for report in reports for name, value in report.user_properties if name == FIGURE]
+    if figures:
+        terminalreporter.section("figures")
+        terminalreporter.write("".join(f"{line}\n" for line in figures))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,7 +28,7 @@ from data.log.identity import set_identity
 from data.publish import open_facts
 from data.settings import read_settings
 from data.store import Store, open_store
-from ingest.sync import StreamPull
+from ingest.sync import StreamPull, pull_all
 from tests.counterparts.conftest import ERP_NOW, Market
 from tests.counterparts.serving import PASSWORD
 
@@ -69,9 +69,10 @@ class Ours:
         """Give the workspace's store."""
         return self.engine.store
 
-    def pull(self) -> list[StreamPull]:
-        """Read every stream once and publish; a stream that fails is a failure."""
-        ended = work.read_all(self.engine)
+    def pull(self, systems: Collection[str] = (SHOP, ERP)) -> list[StreamPull]:
+        """Read every stream of these systems once and publish; a stream that fails is a failure."""
+        adapters = [adapter for name, adapter in self.engine.adapters.items() if name in systems]
+        ended = pull_all(self.store, adapters, clock=self.clock)
         assert not [f"{one.connection}/{one.stream}: {one.error}" for one in ended if one.error]
         work.publish_news(self.engine)
         return ended

@@ -15,7 +15,7 @@ from tests.counterparts.conftest import Market
 from tests.counterparts.history import Order
 from tests.counterparts.judge_medusa import Raw
 from tests.counterparts.judge_tryton import today
-from tests.counterparts.ours import Ours, ours
+from tests.counterparts.ours import ERP, SHOP, Ours, ours
 from tests.counterparts.seed_medusa import place_order
 from tests.counterparts.seed_tryton import sale_of
 
@@ -33,24 +33,29 @@ def mine(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Iterator[O
 class Arrives(Protocol):
     """Reads once and looks whether a change came."""
 
-    def __call__(self, what: str, *, says_more: bool = True) -> None:
-        """Fail where nothing came, or where anything is not as the remote has it."""
+    def __call__(self, system: str, what: str, *, says_more: bool = True) -> None:
+        """Fail where nothing came of this system, or where anything of it is not as it has it."""
 
 
-@pytest.fixture
-def arrives(mine: Ours, market: Market) -> Arrives:
-    """Read when the slow cycle is due; what says nothing new in our words must have been received all the same."""
+@pytest.fixture(scope="module")
+def arrives(mine: Ours, market: Market) -> Iterator[Arrives]:
+    """Read when the slow cycle is due; what says nothing new in our words must have been received all the same.
 
-    def check(what: str, *, says_more: bool = True) -> None:
+    A step changes one system, so only that one is read and compared; after the last step both are.
+    """
+
+    def check(system: str, what: str, *, says_more: bool = True) -> None:
         before = mine.outcomes()
         mine.clock.lead += SLOW
-        mine.pull()
+        mine.pull([system])
         after = mine.outcomes()
         assert sum(after.values()) > sum(before.values()), f"{what}: nothing came"
         assert (after["accepted"] > before["accepted"]) is says_more, what
-        assert differences(mine, market) == {}, what
+        assert differences(mine, market, [system]) == {}, what
 
-    return check
+    yield check
+    mine.pull()
+    assert differences(mine, market) == {}
 
 
 def an_order(market: Market, lines: dict[str, int], place: str = BER) -> Raw:
@@ -77,41 +82,41 @@ def test_every_step_of_an_orders_life(market: Market, arrives: Arrives) -> None:
     shop, ids = market.shop, market.merchant.shop
     sku = "BAG-004-S"
     order = an_order(market, {sku: 3})
-    arrives("placed")
+    arrives(SHOP, "placed")
     key = order["id"]
     payment = shop.pay(key)
-    arrives("paid: a capture moves neither the order's stamp nor its version")
+    arrives(SHOP, "paid: a capture moves neither the order's stamp nor its version")
     first = shop.fulfil(key, {sku: 2}, ids.locations[BER], ids.options[BER])
-    arrives("packed in part")
+    arrives(SHOP, "packed in part")
     shop.ship(key, first, "TRK-LIFE-1")
-    arrives("shipped in part")
+    arrives(SHOP, "shipped in part")
     shop.deliver(key, first)
-    arrives("delivered in part: we have no word for it yet", says_more=False)
+    arrives(SHOP, "delivered in part: we have no word for it yet", says_more=False)
     second = shop.fulfil(key, {sku: 1}, ids.locations[BER], ids.options[BER])
     shop.post(f"fulfillments/{second['id']}/shipment", {"labels": []})
-    arrives("shipped by the direct way: the order's stamp stands still")
+    arrives(SHOP, "shipped by the direct way: the order's stamp stands still")
     back = shop.request_return(key, {sku: 2}, ids.locations[BER], ids.return_options[BER], ids.reason)
-    arrives("a return was asked for")
+    arrives(SHOP, "a return was asked for")
     shop.receive_return(key, back, {sku: 1}, {sku: 1})
-    arrives("a return was received, one unit of it damaged")
+    arrives(SHOP, "a return was received, one unit of it damaged")
     shop.refund(payment["id"], 24)
-    arrives("refunded: what settles a return moves no stamp")
+    arrives(SHOP, "refunded: what settles a return moves no stamp")
 
 
 def test_an_order_called_off_and_its_money_given_back(market: Market, arrives: Arrives) -> None:
     order = an_order(market, {"PEN-006-S": 4})
     market.shop.pay(order["id"])
     market.shop.cancel(order["id"])
-    arrives("cancelled")
+    arrives(SHOP, "cancelled")
 
 
 def test_a_fulfilment_taken_back(market: Market, arrives: Arrives) -> None:
     ids = market.merchant.shop
     order = an_order(market, {"PEN-006-S": 2})
     packed = market.shop.fulfil(order["id"], {"PEN-006-S": 2}, ids.locations[BER], ids.options[BER])
-    arrives("packed")
+    arrives(SHOP, "packed")
     market.shop.post(f"orders/{order['id']}/fulfillments/{packed['id']}/cancel")
-    arrives("unpacked: stock and reservation are back")
+    arrives(SHOP, "unpacked: stock and reservation are back")
 
 
 def test_reservations_that_come_change_move_and_go(market: Market, arrives: Arrives) -> None:
@@ -119,57 +124,58 @@ def test_reservations_that_come_change_move_and_go(market: Market, arrives: Arri
     item = ids.items["TEA-005-S"]
     body = {"inventory_item_id": item, "location_id": ids.locations[BER], "quantity": 7}
     made = shop.post("reservations", body)["reservation"]["id"]
-    arrives("reserved")
+    arrives(SHOP, "reserved")
     shop.post(f"reservations/{made}", {"quantity": 4})
-    arrives("reserved less")
+    arrives(SHOP, "reserved less")
     shop.post(f"reservations/{made}", {"location_id": ids.locations[LYS]})
-    arrives("moved: it stays reserved where it was, too")
+    arrives(SHOP, "moved: it stays reserved where it was, too")
     shop.delete(f"reservations/{made}")
-    arrives("deleted: nothing lists it any more")
+    arrives(SHOP, "deleted: nothing lists it any more")
 
 
 def test_levels_set_by_hand(market: Market, arrives: Arrives) -> None:
     ids = market.merchant.shop
     market.shop.stock(ids.items["TEA-005-L"], ids.locations[LYS], 33)
-    arrives("a level changed: its item's stamp does not move")
+    arrives(SHOP, "a level changed: its item's stamp does not move")
 
 
 def test_a_line_of_a_sale_written_behind_its_back(market: Market, arrives: Arrives) -> None:
     sale = a_sale(market, "T-LINE", "TEE-002-S", 2)
-    arrives("a sale was made")
+    arrives(ERP, "a sale was made")
     [line] = market.erp.search("sale.line", [["sale", "=", sale]])
     before = market.erp.read("sale.sale", sale, "last_modified_at")
     market.erp.write("sale.line", [line], {"quantity": 5.0})
     assert market.erp.read("sale.sale", sale, "last_modified_at") == before
-    arrives("its line changed, its stamp did not")
+    arrives(ERP, "its line changed, its stamp did not")
 
 
 def test_every_step_of_a_sales_life(market: Market, arrives: Arrives) -> None:
     erp = market.erp
     order = an_order(market, {"TEE-002-S": 2})
+    arrives(SHOP, "placed")
     sale = a_sale(market, str(order["display_id"]), "TEE-002-S", 2)
-    arrives("made")
+    arrives(ERP, "made")
     for button in ("quote", "confirm"):
         erp.click("sale.sale", button, sale)
-    arrives("confirmed")
+    arrives(ERP, "confirmed")
     [shipment] = erp.read("sale.sale", sale, "shipments")["shipments"]
     for button in ("assign_try", "pick", "pack", "do"):
         erp.click("stock.shipment.out", button, shipment)
-        arrives(button)
+        arrives(ERP, button)
 
 
 def test_a_sale_that_is_called_off(market: Market, arrives: Arrives) -> None:
     sale = a_sale(market, "T-OFF", "TEE-002-S", 1)
     market.erp.click("sale.sale", "quote", sale)
     market.erp.click("sale.sale", "cancel", sale)
-    arrives("cancelled")
+    arrives(ERP, "cancelled")
 
 
 def test_stock_that_moves_by_count_by_move_and_by_transfer(market: Market, arrives: Arrives) -> None:
     erp, ids = market.erp, market.merchant.erp
     sku, product = "CAP-003-S", ids.products["CAP-003-S"]
     erp.count(ids.storage[BER], product, erp.on_hand(ids.storage[BER])[sku] - 3)
-    arrives("counted")
+    arrives(ERP, "counted")
     found = {
         "company": ids.company,
         "product": product,
@@ -180,7 +186,7 @@ def test_stock_that_moves_by_count_by_move_and_by_transfer(market: Market, arriv
         "effective_date": today(),
     }
     erp.call("stock.move", "do", erp.create("stock.move", found))
-    arrives("found again")
+    arrives(ERP, "found again")
     inner = {
         "company": ids.company,
         "product": product,
@@ -201,7 +207,7 @@ def test_stock_that_moves_by_count_by_move_and_by_transfer(market: Market, arriv
     [shipment] = erp.create("stock.shipment.internal", transfer)
     for button in ("wait", "assign_try", "pack", "ship", "do"):
         erp.click("stock.shipment.internal", button, shipment)
-    arrives("transferred")
+    arrives(ERP, "transferred")
 
 
 def test_what_is_deleted_in_the_erp_is_found_by_the_sweep(market: Market, mine: Ours) -> None:

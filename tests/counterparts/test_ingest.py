@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.counterparts.comparison import CHECKS, differing
+from tests.counterparts.comparison import CHECKS, Remote, differing
 from tests.counterparts.conftest import Market
 from tests.counterparts.ours import Ours, ours
 
@@ -22,10 +22,15 @@ def test_everything_received_is_accepted(mine: Ours) -> None:
     assert set(mine.outcomes()) <= {"accepted", "duplicate"}
 
 
+@pytest.fixture(scope="module")
+def remote(market: Market) -> Remote:
+    return Remote(market)
+
+
 @pytest.mark.parametrize("what", CHECKS)
-def test_what_was_read_is_what_the_remote_has(mine: Ours, market: Market, what: str) -> None:
-    remote, _known = pair = CHECKS[what](mine, market)
-    assert remote
+def test_what_was_read_is_what_the_remote_has(mine: Ours, remote: Remote, what: str) -> None:
+    told, _known = pair = CHECKS[what](mine, remote)
+    assert told
     assert differing(pair) == {}
 
 

@@ -8,29 +8,46 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import sqlalchemy as sa
 
 from data.log import tables as t
+from ingest.medusa import write as shop
+from ingest.tryton import write as erp
 from tests.counterparts import merchant
 from tests.counterparts.comparison import differences
 from tests.counterparts.conftest import Market
 from tests.counterparts.history import Order
-from tests.counterparts.ours import Ours, env, ours
+from tests.counterparts.ours import ERP, SHOP, Ours, env, ours
 from tests.counterparts.seed_medusa import place_order
+from tests.counterparts.victim import Task
 
 FULL = os.environ.get("FILLWELL_TRIALS") == "1"
-DEATHS = 50 if FULL else 5  #: of readers, and as many of writers
-REFUNDS = 40 if FULL else 12
+READERS, WRITERS = (40, 60) if FULL else (4, 6)  #: how many are killed
+ROUNDS = 60 if FULL else 6  #: of writes: more than the writers live to finish
 ROOT = Path(__file__).parents[2]
-BER = merchant.PLACES[0].code
+BER, LYS = (place.code for place in merchant.PLACES)
+#: Which items each kind of write has for itself.
+FULFILLED, SOLD, COUNTED, MOVED = "PEN-006-S", "TEE-002-S", "CAP-003-M", "BAG-004-S"
 
 
-def one_life(market: Market, seconds: float, *arguments: str) -> list[str]:
-    """Run the victim and kill it so long after it began; give what it told."""
+@dataclass(frozen=True)
+class Life:
+    """What a victim told, and whether it was killed."""
+
+    told: list[str]
+    killed: bool
+
+
+def one_life(market: Market, words: int, seconds: float, *arguments: str) -> Life:
+    """Run the victim and kill it so long after it told so many words."""
     command = [sys.executable, "-m", "tests.counterparts.victim", *arguments]
     told: list[str] = []
+    killer: threading.Timer | None = None
     with subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, **env(market)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -38,13 +55,15 @@ def one_life(market: Market, seconds: float, *arguments: str) -> list[str]:
         assert process.stderr is not None
         for line in process.stdout:
             told.append(line.strip())
-            if len(told) == 1:
+            if len(told) == words:
                 killer = threading.Timer(seconds, process.kill)
                 killer.start()
-        words = process.stderr.read()
-    killer.cancel()
-    assert process.returncode in (0, -9), words
-    return told
+        errors = process.stderr.read()
+    if killer is not None:
+        killer.cancel()
+    assert told, errors
+    assert process.returncode in (0, -9), errors
+    return Life(told, process.returncode == -9)
 
 
 def accepted_twice(mine: Ours) -> list[object]:
@@ -59,29 +78,100 @@ def accepted_twice(mine: Ours) -> list[object]:
 
 def test_a_reader_that_is_killed_loses_nothing_and_takes_nothing_twice(market: Market, tmp_path: Path) -> None:
     dice = random.Random(7)  # noqa: S311 -- when to die is no secret
+    killed = 0
     with ours(tmp_path, market) as mine:
-        for death in range(DEATHS):
-            one_life(market, dice.uniform(0.05, 4.0), "read", str(tmp_path))
-            if death % 3 == 0:
+        while killed < READERS:
+            killed += one_life(market, dice.randint(1, 12), dice.random(), "read", str(tmp_path)).killed
+            if killed % 3 == 1:
                 place_order(market.shop, market.merchant.shop, Order("reserved", BER, {"PEN-006-L": 1}))
+                ids = market.merchant.erp
+                market.erp.count(ids.storage[LYS], ids.products["PEN-006-L"], float(100 + killed))
         mine.pull()
         assert differences(mine, market) == {}
         assert accepted_twice(mine) == []
 
 
-def test_a_writer_that_is_killed_gives_money_back_exactly_once(market: Market, tmp_path: Path) -> None:
-    dice = random.Random(11)  # noqa: S311 -- when to die is no secret
-    order = place_order(market.shop, market.merchant.shop, Order("reserved", BER, {"POT-009-S": 4}))
-    payment = market.shop.pay(order["id"])["id"]
-    known = 0
-    with ours(tmp_path, market):
-        for _ in range(DEATHS):
-            told = one_life(market, dice.uniform(0.05, 3.0), "refund", str(tmp_path), payment, str(known), str(REFUNDS))
-            known += len([word for word in told if word.isdigit()])
-        while known < REFUNDS:
-            told = one_life(market, 600, "refund", str(tmp_path), payment, str(known), str(REFUNDS))
-            known += len([word for word in told if word.isdigit()])
+def tasks(market: Market) -> tuple[list[Task], dict[str, Callable[[], Counter[str]]]]:
+    """Think of rounds of five writes of which a second time would show; and how the remote tells what was done."""
+    refunded = place_order(market.shop, market.merchant.shop, Order("reserved", BER, {"POT-009-S": 4}))
+    payment = market.shop.pay(refunded["id"])["id"]
+    order = place_order(market.shop, market.merchant.shop, Order("reserved", BER, {FULFILLED: ROUNDS}))
+    [line] = order["items"]
+    lay = int(market.erp.on_hand(market.merchant.erp.warehouses[BER])[COUNTED])
+    found: list[Task] = []
+    for number in range(ROUNDS):
+        refund = shop.Refund(
+            payment=payment, amount_minor=50, currency="EUR", refunds_before=number, reference=f"refund-{number}"
+        )
+        fulfil = shop.PushFulfilment(
+            order=str(order["display_id"]), lines={line["id"]: 1}, tracking=f"fulfil-{number}",
+            reference=f"fulfil-{number}",
+        )  # fmt: skip
+        sale = erp.CreateSale(
+            number=f"sale-{number}", lines=(erp.Wanted(SOLD, 1, "12.50"),), currency="EUR",
+            reference=f"fillwell/sale-{number}", warehouse=BER, buyer="medusa/cus_1", upto="processing",
+        )  # fmt: skip
+        count = erp.CountStock(sku=COUNTED, location=BER, units=lay - number - 1, expected=lay - number)
+        transfer = erp.CreateTransfer(
+            origin=BER, destination=LYS, units={MOVED: 1}, reference=f"transfer-{number}", upto="assigned"
+        )
+        found += [Task(SHOP, shop.request(verb), verb.reference) for verb in (refund, fulfil)]
+        found += [
+            Task(ERP, erp.request(verb), key)
+            for verb, key in (
+                (sale, f"sale-{number}"), (count, f"count-{number}"), (transfer, f"transfer-{number}"),
+            )
+        ]  # fmt: skip
+    return found, {
+        "refund": lambda: refunds(market, payment),
+        "fulfil": lambda: fulfilments(market, order["id"]),
+        "sale": lambda: documents(market, "sale.sale", "sale", "processing"),
+        "count": lambda: counts(market, lay),
+        "transfer": lambda: documents(market, "stock.shipment.internal", "transfer", "assigned"),
+    }
+
+
+def refunds(market: Market, payment: str) -> Counter[str]:
+    """Count the storefront's refunds of a payment by the reference in their notes."""
     [booked] = [p["refunds"] for p in market.shop.payments() if p["id"] == payment]
-    assert Counter(refund["note"] for refund in booked) == Counter(
-        {f"case-{number} [key-{number}]": 1 for number in range(REFUNDS)}
-    )
+    assert {refund["amount"] for refund in booked} == {0.5}
+    return Counter(refund["note"].partition(" ")[0] for refund in booked)
+
+
+def fulfilments(market: Market, order: str) -> Counter[str]:
+    """Count the storefront's live fulfilments of an order, each shipped with one unit and one number."""
+    live = [f for f in market.shop.order(order)["fulfillments"] if f["canceled_at"] is None]
+    assert all(f["shipped_at"] and [item["quantity"] for item in f["items"]] == [1] for f in live)
+    return Counter(label["tracking_number"] for f in live for label in f["labels"])
+
+
+def documents(market: Market, model: str, kind: str, state: str) -> Counter[str]:
+    """Count the ERP's documents of a kind by their references; all of them got as far as was wanted."""
+    rows = market.erp.rows(model, [["reference", "like", f"{kind}-%"]], ("reference", "state"))
+    assert {row["state"] for row in rows} == {state}
+    return Counter(row["reference"] for row in rows)
+
+
+def counts(market: Market, lay: int) -> Counter[str]:
+    """Count the ERP's booked counts by our note at each; what lies there is as the last one left it."""
+    notes = market.erp.rows("ir.note", [["message", "like", "fillwell count-%"]], ("message", "resource"))
+    done = set(market.erp.search("stock.inventory", [["state", "=", "done"]]))
+    booked = Counter(n["message"].split()[-1] for n in notes if int(n["resource"].partition(",")[2]) in done)
+    assert market.erp.on_hand(market.merchant.erp.warehouses[BER])[COUNTED] == lay - len(booked)
+    return booked
+
+
+def test_a_writer_that_is_killed_does_everything_exactly_once_in_both_systems(market: Market, tmp_path: Path) -> None:
+    dice = random.Random(11)  # noqa: S311 -- when to die is no secret
+    wanted, judged = tasks(market)
+    plan = tmp_path / "tasks.json"
+    plan.write_bytes(msgspec.json.encode(wanted))
+    known = killed = 0
+    with ours(tmp_path, market):
+        while known < len(wanted):
+            words = dice.randint(1, 3) if killed < WRITERS else 0
+            life = one_life(market, words, dice.uniform(0.0, 0.5), "write", str(tmp_path), str(plan), str(known))
+            known, killed = known + len({*life.told} - {"began", "done"}), killed + life.killed
+    assert killed == WRITERS
+    for kind, booked in judged.items():
+        assert booked() == Counter({f"{kind}-{number}": 1 for number in range(ROUNDS)})

@@ -1,25 +1,33 @@
-"""A process that reads both systems, or writes to the storefront, until it is killed.
+"""A process that reads both systems, or writes to them, until it is killed.
 
-`python -m tests.counterparts.victim read HOME`: read every stream once, telling each that ended.
-`… refund HOME PAYMENT FIRST LAST`: give half a euro back for each number, telling each that is known to be booked.
+`python -m tests.counterparts.victim read HOME`: read every stream once, in any order, telling each that ended.
+`… write HOME TASKS FIRST`: send the tasks of a file from the first that is not known to be done, telling each that is.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import sys
 from pathlib import Path
+
+import msgspec
 
 from app.connect import connect
 from data.clock import system_clock
 from data.settings import read_settings
 from data.store import open_store
-from ingest.adapter import Adapter
-from ingest.medusa import write
+from ingest.adapter import WriteRequest
 from ingest.sync import pull_or_error
-from tests.counterparts.ours import SHOP, WORKSPACE
+from tests.counterparts.ours import WORKSPACE
 
-HALF_A_EURO = 50
+
+class Task(msgspec.Struct, frozen=True):
+    """One write to one system, under its own key."""
+
+    system: str
+    request: WriteRequest
+    key: str
 
 
 def main(argv: list[str]) -> None:
@@ -28,24 +36,19 @@ def main(argv: list[str]) -> None:
     adapters = connect(store, os.environ).adapters
     _tell("began")
     if argv[0] == "read":
-        for adapter in adapters.values():
-            for stream in adapter.streams:
-                ended = pull_or_error(store, adapter, stream, clock=system_clock)
-                assert ended.error is None, ended.error
-                _tell(f"{adapter.connection}/{stream}")
+        streams = [(adapter, stream) for adapter in adapters.values() for stream in adapter.streams]
+        random.shuffle(streams)
+        for adapter, stream in streams:
+            ended = pull_or_error(store, adapter, stream, clock=system_clock)
+            assert ended.error is None, ended.error
+            _tell(f"{adapter.connection}/{stream}")
     else:
-        for number in range(int(argv[3]), int(argv[4])):
-            _refund(adapters[SHOP], argv[2], number)
-            _tell(str(number))
+        tasks = msgspec.json.decode(Path(argv[2]).read_bytes(), type=list[Task])
+        for task in tasks[int(argv[3]) :]:
+            told = adapters[task.system].send(task.request, key=task.key)
+            assert told.outcome == "applied", (task, told)
+            _tell(task.key)
     _tell("done")
-
-
-def _refund(shop: Adapter, payment: str, number: int) -> None:
-    wanted = write.Refund(
-        payment=payment, amount_minor=HALF_A_EURO, currency="EUR", refunds_before=number, reference=f"case-{number}"
-    )
-    told = shop.send(write.request(wanted), key=f"key-{number}")
-    assert told.outcome == "applied", told
 
 
 def _tell(word: str) -> None:
