@@ -13,8 +13,7 @@ from data.settings import read_settings
 from data.store import Store, open_store
 from tests.app.accessible import violations
 from tests.app.browser import PATIENCE, Watched, chromium
-from tests.app.factories import a_dead_letter, a_shop, found
-from tests.app.test_browser import SCREENS, served
+from tests.app.serving import SCREENS, served, troubled_desk
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -30,13 +29,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a desk over a troubled shop."""
-    home = tmp_path_factory.mktemp("home")
-    store = open_store(read_settings({"FILLWELL_HOME": str(home)}), DEMO)
-    a_shop(store)
-    found(store)
-    a_dead_letter(store)
-    store.close()
-    with served(home) as url:
+    with troubled_desk(tmp_path_factory.mktemp("home")) as url:
         yield url
 
 
@@ -86,3 +79,20 @@ def test_nobody_is_shut_out_of_an_empty_workspace(browser: Browser, tmp_path: Pa
 
 def an_empty_workspace(home: Path) -> Store:
     return open_store(read_settings({"FILLWELL_HOME": str(home)}), DEMO)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nobody_is_shut_out_of_connecting_a_system(browser: Browser, tmp_path: Path, theme: str) -> None:
+    open_store(read_settings({"FILLWELL_HOME": str(tmp_path)}), "mine", create=True).close()
+    with served(tmp_path, "mine") as url:
+        watched = Watched(browser, url, theme=theme)
+        for screen in ("/", "/connect"):
+            page = watched.open(screen)
+            page.wait_for_timeout(SETTLE)
+            assert violations(page) == [], screen
+        page.get_by_label("Address").fill("http://127.0.0.1:9")
+        page.get_by_label("Secret API key").fill("sk_no")
+        page.get_by_role("button", name="Test", exact=True).click()
+        expect(page.get_by_text("Not done")).to_be_visible(timeout=PATIENCE)
+        assert violations(page) == []
+        watched.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,20 +13,15 @@ from playwright.sync_api import Browser, expect
 
 from actions import cases
 from actions.cases import Filters
-from app.processes import free_port
 from app.services import acting
-from app.services.workspace import DEMO, WORKSPACE_VARIABLE
 from data.publish import publish
-from data.settings import read_settings
-from data.store import Store, open_store
-from tests.app.browser import PATIENCE, Watched, chromium, module, running, wait_for
-from tests.app.factories import NOW, a_dead_letter, a_shop, feed, found
+from data.store import Store
+from tests.app.browser import PATIENCE, Watched, chromium
+from tests.app.factories import NOW, feed, found
+from tests.app.serving import HEAD, MARKER, ROW, SCREENS, served, troubled_desk
 from tests.factories import DAY, a_line, a_work, an_order
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-
-SCREENS = ("/", "/orders", "/margin", "/stock", "/queue", "/log", "/health", "/rows", "/orders?id=storefront/1000")
-HEAD, ROW, MARKER = 34, 32, 15  #: of a grid: height of its head and a row, middle of the column of markers
 
 
 @pytest.fixture(scope="module")
@@ -36,27 +30,10 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-@contextmanager
-def served(home: Path) -> Iterator[str]:
-    """Serve the demo workspace of a home and give its address."""
-    port, log = free_port(), home / "desk.log"
-    env = {"FILLWELL_HOME": str(home), WORKSPACE_VARIABLE: DEMO, "PORT": str(port)}
-    with running(module("app.desk.serve", "--workspace", DEMO), env, log) as process:
-        url = f"http://127.0.0.1:{port}"
-        wait_for(f"{url}/_stcore/health", process, log)
-        yield url
-
-
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a desk over a troubled shop that nobody changes."""
-    home = tmp_path_factory.mktemp("home")
-    store = open_store(read_settings({"FILLWELL_HOME": str(home)}), DEMO)
-    a_shop(store)
-    found(store)
-    a_dead_letter(store)
-    store.close()
-    with served(home) as url:
+    with troubled_desk(tmp_path_factory.mktemp("home")) as url:
         yield url
 
 

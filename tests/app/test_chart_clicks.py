@@ -18,7 +18,7 @@ from data.settings import read_settings
 from data.store import Store, open_store
 from tests.app.browser import PATIENCE, Watched, chromium
 from tests.app.factories import NOW, a_shop, found
-from tests.app.test_browser import served
+from tests.app.serving import served
 
 BARS, POINTS = ".barlayer path", ".scatterlayer .points path"
 SMALLEST = 3  #: pixels: a part of nothing is drawn without a size

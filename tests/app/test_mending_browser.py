@@ -14,7 +14,7 @@ from app.services import acting
 from app.services.dead_letters import classes
 from data.store import Store
 from tests.app.browser import PATIENCE, Watched, chromium
-from tests.app.test_browser import HEAD, ROW, served
+from tests.app.serving import HEAD, ROW, served
 from tests.app.test_mending import A_PAYMENT, bad_payments, two_amounts
 
 SECOND_HIT = 150  #: milliseconds after the first: it meets the work of the first one

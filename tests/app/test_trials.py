@@ -26,7 +26,7 @@ from data.clock import system_clock
 from tests.actions.factories import Merchant, targets_over
 from tests.app.browser import PATIENCE, Watched, chromium
 from tests.app.market import SUPPORTED, Market, MortalDesk, Touched, a_market
-from tests.app.test_browser import HEAD, MARKER, ROW
+from tests.app.serving import HEAD, MARKER, ROW
 
 FULL = os.environ.get("FILLWELL_TRIALS") == "1"
 SEQUENCES = 300 if FULL else 8
