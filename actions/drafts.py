@@ -92,7 +92,7 @@ def judged(intent: Intent, document: Document | None, noun: str) -> Verdict:
         words = f"{noun} {document.number} is {document.status}"
         return Verdict(state="verified" if gone else "absent", words=words, seen=seen)
     right = units == {expected["sku"]: expected["units"]} and document.reference == intent.reference
-    if not right or any(expected[name] != party for name, party in document.parties.items()):
+    if not right or any(expected.get(name, party) != party for name, party in document.parties.items()):
         return Verdict(state="mismatch", words=f"{noun} {document.number} says something else: {units}", seen=seen)
     return Verdict(state="verified", words=f"{noun} {document.number} is a {document.status} of {units}", seen=seen)
 

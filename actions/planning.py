@@ -27,6 +27,8 @@ from actions.view import View, lateness
 from data.errors import RequestError, SourceError
 from data.events import Event, encode
 from data.log.lookup import last_heard
+from ingest import verbs
+from ingest.adapter import Promise
 from ingest.verbs import VerbMissing
 
 _DAY = 86_400_000_000
@@ -83,7 +85,7 @@ def plan(
         draft = kind.plan(ask)
     except VerbMissing as missing:
         return Planned(card=None, action=None, created=False, words=f"blocked: {missing}")
-    card = _card(desk, view, kind, draft, policy, reference)
+    card = _card(desk, view, kind, draft, policy, reference, system)
     if card.blocked is not None:
         return Planned(card=card, action=None, created=False, words=f"blocked: {card.blocked}")
     return _store(desk, case, kind, look, draft, card, policy, key=key, by=by, system=system)
@@ -138,7 +140,7 @@ def undo(desk: Desk, view: View, action_id: int, *, by: Person, targets: Targets
     key = _key(f"undo-{action_id}", kind.id, remote, _revision(desk, row["case_id"], kind.id))
     reference = f"fillwell/undo-{action_id}/{key[-10:]}"
     draft = kind.undo(intent, remote, reference)
-    card = _card(desk, view, kind, draft, policy, reference)
+    card = _card(desk, view, kind, draft, policy, reference, intent.system)
     if draft.blocked is not None:
         return Planned(card=card, action=None, created=False, words=f"it cannot be taken back: {draft.blocked}")
     card = msgspec.structs.replace(card, blocked=None)
@@ -240,7 +242,16 @@ def _revision(desk: Desk, case_id: int, kind: str) -> int:
         return int(conn.execute(query).scalar_one())
 
 
-def _card(desk: Desk, view: View, kind: ActionType[Any], draft: Draft, policy: Policy, reference: str) -> Card:
+def promise_of(kind: ActionType[Any], draft: Draft, system: str) -> Promise:
+    """Say why a repeat is harmless, and what of a race is left: the command's own word, else the system's."""
+    if draft.repeat or draft.request is None or kind.internal:
+        return Promise(repeat=draft.repeat)
+    return verbs.promise(system, draft.request)
+
+
+def _card(
+    desk: Desk, view: View, kind: ActionType[Any], draft: Draft, policy: Policy, reference: str, system: str
+) -> Card:
     with desk.read() as conn:
         known = view if view.schedules else replace(view, schedules=kept_schedules(conn))
     late = sorted(f"{c}/{s}" for c, s in lateness(known) if s in kind.inputs)
@@ -250,12 +261,13 @@ def _card(desk: Desk, view: View, kind: ActionType[Any], draft: Draft, policy: P
         blocked = f"it would offer or order more on stale inputs ({', '.join(late)}); wait for them or act protectively"
     if draft.request is None and not kind.document and draft.blocked is None and not kind.internal:
         blocked = "it has nothing to send"
+    promise = promise_of(kind, draft, system)
     return Card(
         type=kind.id, words=draft.words, request=draft.request, changes=draft.changes, why=draft.why,
         inputs_as_of=inputs, input_age_seconds=None if inputs is None else int((view.now - inputs).total_seconds()),
         stale=tuple(late), direction=draft.direction, side_effects=draft.side_effects, reversible=draft.reversible,
         limits=tuple(hit), value_minor=draft.value_minor, currency=draft.currency, reference=reference,
-        blocked=draft.blocked or blocked,
+        blocked=draft.blocked or blocked, repeat=promise.repeat, race=promise.race,
     )  # fmt: skip
 
 

@@ -71,10 +71,11 @@ class Draft:
     words: str
     direction: Direction
     request: WriteRequest | None
+    reversible: str  #: until when and how it is taken back; begins with "no" where it cannot be
     changes: tuple[Change, ...] = ()
     why: tuple[str, ...] = ()
     side_effects: tuple[str, ...] = ()
-    reversible: str = ""
+    repeat: str = ""  #: why the same again is harmless, where it is not the system's own promise
     expected: Mapping[str, object] = field(default_factory=dict)  #: what the read-back is judged by
     value_minor: int = 0
     currency: str = ""
@@ -118,6 +119,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     reference: str
     blocked: str | None = None
+    repeat: str = ""  #: why the same request sent twice has one effect
+    race: str = ""  #: what another hand may do between our look and our write; empty: a stale write is refused
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -146,6 +146,7 @@ class WorkStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     handling_minor: int = 0
     priority: int = 0  #: 0 as it comes; the higher, the earlier it is picked
     changes: tuple[PriorityChange, ...] = ()  #: of the priority, oldest first
+    allocated: bool | None = None  #: all of its stock is set aside for it; None where the warehouse does not say
     version: int | None = None  #: the warehouse's own: what a change of priority is made against
 
 

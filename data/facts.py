@@ -62,7 +62,7 @@ TABLES: dict[str, FactTable] = {
         # One row a piece of warehouse work that is still to be done for an order.
         _table(
             "open_work", "order",
-            work=S, connection=S, location=S, status=S, status_since=T, priority=N,
+            work=S, connection=S, location=S, status=S, status_since=T, priority=N, allocated=B,
         ),
         # The margin ledger: one row a line and posting, a column a component; costs are positive.
         _table(
@@ -78,6 +78,7 @@ TABLES: dict[str, FactTable] = {
             "return_line", "order",
             return_id=S, line_id=S, sku=S, channel=S, units=N, reason=S, status=S, requested_at=T, received_at=T,
             disposition=S, shipped_at=T, linked=B, inspected_at=T, location=S,  # location: where it came back to
+            inspection=S,  # what the system that took it in calls it
         ),
         _table("payment", "order", payment=S, kind=S, fee_kind=S, amount_minor=N, currency=S, at=T, channel=S),
         # The ERP's documents for the order; more than one that lives is one too many.

@@ -60,6 +60,13 @@ class WriteRequest(msgspec.Struct, frozen=True):
     body: dict[str, object]
 
 
+class Promise(msgspec.Struct, frozen=True, kw_only=True):
+    """What a system makes of a write that it is sent, in words for the person who decides."""
+
+    repeat: str  #: why the same write twice has one effect
+    race: str = ""  #: what another hand may do between our look and our write; empty: the system refuses a stale write
+
+
 class WriteResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a write. `unknown`: it may or may not have happened; read back before anything else."""
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from data.errors import RequestError
-from ingest.adapter import WriteRequest
+from ingest.adapter import Promise, WriteRequest
 from ingest.erp import write as erp
 from ingest.medusa import write as medusa
 from ingest.medusa.records import AT
@@ -120,19 +121,35 @@ class Verbs:
         """Take what a customer sent back of an order into the owner's stock; units by item."""
         return self._spell("take_back")(order, back, good=good, damaged=damaged, reference=reference)
 
+    def put_away(self, back: str, *, damaged: Mapping[str, int]) -> WriteRequest:
+        """Take in a return that the owner of the stock expects or received: units by item, good where not damaged."""
+        return self._spell("put_away")(back, damaged=damaged)
+
     def assign_shipment(self, shipment: str, *, reference: str) -> WriteRequest:
         """Let a shipment take its stock, as far as it is there."""
         return self._spell("assign_shipment")(shipment, reference=reference)
+
+    def unassign_shipment(self, shipment: str) -> WriteRequest:
+        """Let a shipment give back the stock that it took."""
+        return self._spell("unassign_shipment")(shipment)
+
+    def hold_sale(self, sale: str, *, reason: str) -> WriteRequest:
+        """Let nobody work on the ERP's document of an order."""
+        return self._spell("hold_sale")(sale, reason=reason)
+
+    def release_sale(self, sale: str) -> WriteRequest:
+        """Let the ERP's document of an order go on, until it is processed."""
+        return self._spell("release_sale")(sale)
 
     def set_priority(self, work: str, priority: int, *, expected_version: int, reference: str) -> WriteRequest:
         """Give work another place in the pick wave."""
         return self._spell("set_priority")(work, priority, expected_version=expected_version, reference=reference)
 
     def create_purchase_draft(
-        self, supplier: str, location: str, units: Mapping[str, int], *, reference: str
+        self, supplier: str, location: str, units: Mapping[str, int], *, reference: str, wanted_on: date | None = None
     ) -> WriteRequest:
-        """Draft a purchase order."""
-        return self._spell("create_purchase_draft")(supplier, location, units, reference=reference)
+        """Draft a purchase order, wanted on a day where one is named."""
+        return self._spell("create_purchase_draft")(supplier, location, units, reference=reference, wanted_on=wanted_on)
 
     def cancel_purchase_draft(self, purchase: str) -> WriteRequest:
         """Take a draft of a purchase back."""
@@ -159,6 +176,25 @@ class Verbs:
 def of(system: str) -> Verbs:
     """Give the verbs of a system."""
     return Verbs(system)
+
+
+def promise(system: str, wanted: WriteRequest) -> Promise:
+    """Say why a repeat of a request is harmless at a system, and what of a race is left."""
+    known = PROMISES.get(system)
+    return _UNKNOWN if known is None else known(wanted)
+
+
+_UNKNOWN = Promise(repeat="the request bears our key; whether the system heeds it is not known here")
+_KEPT = Promise(repeat="the system keeps keys: the same key again is answered as the first time, and changes nothing")
+
+#: What each system makes of what it is sent.
+PROMISES: Mapping[str, Callable[[WriteRequest], Promise]] = {
+    "storefront": lambda _: _KEPT,
+    "warehouse": lambda _: _KEPT,
+    "erp": lambda _: _KEPT,
+    "medusa": medusa.promise_of,
+    "tryton": tryton.promise_of,
+}
 
 
 def _level_place(level: str) -> str:
@@ -254,10 +290,23 @@ def _tryton_cancel_sale(sale: str, *, reference: str) -> WriteRequest:  # noqa: 
     return tryton.request(tryton.CancelSale(sale=sale))
 
 
-def _tryton_purchase(supplier: str, location: str, units: Mapping[str, int], *, reference: str) -> WriteRequest:
+def _tryton_purchase(
+    supplier: str, location: str, units: Mapping[str, int], *, reference: str, wanted_on: date | None
+) -> WriteRequest:
     return tryton.request(
-        tryton.CreatePurchase(supplier=supplier, location=location, units=dict(units), reference=reference)
-    )
+        tryton.CreatePurchase(
+            supplier=supplier, location=location, units=dict(units), reference=reference,
+            wanted_on=None if wanted_on is None else wanted_on.isoformat(),
+        )
+    )  # fmt: skip
+
+
+def _erp_purchase(
+    supplier: str, location: str, units: Mapping[str, int], *, reference: str, wanted_on: date | None
+) -> WriteRequest:
+    if wanted_on is not None:
+        raise VerbMissing("erp takes no date with a draft: leave it out, and say it to the supplier")
+    return erp.create_purchase_draft(supplier, location, units, reference=reference)
 
 
 def _tryton_transfer(origin: str, destination: str, units: Mapping[str, int], *, reference: str) -> WriteRequest:
@@ -279,7 +328,7 @@ SPELLINGS: Mapping[str, Mapping[str, Spelling]] = {
         "cancel_transfer_draft": warehouse.cancel_transfer_draft,
     },
     "erp": {
-        "create_purchase_draft": erp.create_purchase_draft,
+        "create_purchase_draft": _erp_purchase,
         "cancel_purchase_draft": erp.cancel_purchase_draft,
     },
     "medusa": {
@@ -303,7 +352,13 @@ SPELLINGS: Mapping[str, Mapping[str, Spelling]] = {
         "cancel_sale": _tryton_cancel_sale,
         "count_stock": _tryton_count,
         "take_back": _tryton_take_back,
+        "put_away": lambda back, *, damaged: tryton.request(
+            tryton.ReceiveReturn(return_=back, damaged=dict(damaged))
+        ),
         "assign_shipment": _tryton_assign,
+        "unassign_shipment": lambda shipment: tryton.request(tryton.UnassignShipment(shipment=shipment)),
+        "hold_sale": lambda sale, *, reason: tryton.request(tryton.HoldSale(sale=sale, reason=reason)),
+        "release_sale": lambda sale: tryton.request(tryton.ReleaseSale(sale=sale, upto="processing")),
         "create_purchase_draft": _tryton_purchase,
         "cancel_purchase_draft": lambda purchase: tryton.request(tryton.CancelPurchase(purchase=purchase)),
         "create_transfer_draft": _tryton_transfer,

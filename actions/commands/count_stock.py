@@ -13,8 +13,6 @@ from data.errors import RequestError
 from data.events import Event, StockStated
 from ingest.verbs import Verbs
 
-RACE = "what is booked between our look and the count, within a second, is counted twice"
-
 
 def look(case: Mapping[str, Any], view: View) -> Look:
     """Look at what the owner counts; a count has no record of its own there, so the stream is read again."""
@@ -44,7 +42,7 @@ def plan(ask: Ask) -> Draft:
         direction="expansive" if units > before else "protective",
         request=ask.verbs.count_stock(sku, location, units, expected=before, reference=ask.reference),
         changes=(_change(ask.look.connection, sku, location, before, units),),
-        why=("a person counted it", RACE),
+        why=("a person counted it",),
         side_effects=("the difference is booked as gained or lost at cost",),
         reversible="by another count",
         expected={"sku": sku, "location": location, "on_hand": units, "before": before},
@@ -86,7 +84,7 @@ def undo(intent: Intent, event: Event | None, reference: str) -> Draft:
         direction="expansive" if before > event.on_hand else "protective",
         request=verbs.count_stock(event.sku, event.location, before, expected=event.on_hand, reference=reference),
         changes=(_change(intent.connection, event.sku, event.location, event.on_hand, before),),
-        why=("takes back an earlier action", RACE),
+        why=("takes back an earlier action",),
         reversible="by another count",
         expected={**intent.expected, "on_hand": before, "before": event.on_hand},
         blocked=f"it has moved since: {wanted} was booked, {event.on_hand} stand" if event.on_hand != wanted else None,

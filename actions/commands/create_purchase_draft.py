@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -30,13 +31,18 @@ def plan(ask: Ask) -> Draft:
     if units <= 0:
         raise RequestError(f"a purchase of {units} units makes no sense; give at least 1")
     name, location, cost = supplier["supplier"], case["location"], supplier["unit_cost_minor"]
+    wanted_on = _wanted_on(ask)
+    day = {} if wanted_on is None else {"wanted_on": wanted_on.isoformat()}
+    by = "" if wanted_on is None else f", wanted on {wanted_on}"
     return drafting(
         ask,
         "purchase",
-        ask.verbs.create_purchase_draft(name, location, {case["sku"]: units}, reference=ask.reference),
+        ask.verbs.create_purchase_draft(
+            name, location, {case["sku"]: units}, reference=ask.reference, wanted_on=wanted_on
+        ),
         units=units,
-        parties={"supplier": name, "location": location},
-        words=f"draft a purchase of {units} {case['sku']} from {name} for {location}",
+        parties={"supplier": name, "location": location, **day},
+        words=f"draft a purchase of {units} {case['sku']} from {name} for {location}{by}",
         why=(why, rounding, *(() if cost is not None else ("the unit cost is not known, so neither is the value",))),
         harmless="none: a draft goes to nobody until a person sends it",
         unit_cost_minor=cost or 0,
@@ -57,11 +63,26 @@ def undo(intent: Intent, event: Event | None, reference: str) -> Draft:
 def _document(event: Event | None) -> Document | None:
     if not isinstance(event, PurchaseStated):
         return None
+    days = {line.promised_at.date().isoformat() for line in event.lines if line.promised_at is not None}
+    day = {"wanted_on": days.pop()} if len(days) == 1 else {}
     return Document(
         number=event.purchase, status=event.status, reference=event.reference,
         units={line.sku: line.ordered for line in event.lines},
-        parties={"supplier": event.supplier, "location": event.location},
+        parties={"supplier": event.supplier, "location": event.location, **day},
     )  # fmt: skip
+
+
+def _wanted_on(ask: Ask) -> date | None:
+    """Take the day that a person chose; else the supplier's own lead time says it."""
+    if "date" not in ask.choice:
+        return None
+    try:
+        wanted = date.fromisoformat(str(ask.choice["date"]))
+    except ValueError as error:
+        raise RequestError(f"{ask.choice['date']!r} is no day; give it as YYYY-MM-DD") from error
+    if wanted < ask.view.now.date():
+        raise RequestError(f"{wanted} is past; nobody can deliver then")
+    return wanted
 
 
 def _supplier(case: Mapping[str, Any], view: View) -> dict[str, Any]:

@@ -16,8 +16,6 @@ from data.events import Event, SaleStated
 from data.money import to_major
 from ingest.verbs import Sale
 
-RACE = "where the ERP takes the order over in the same second, two documents may stand: X12 finds that"
-
 
 def look(case: Mapping[str, Any], _view: View) -> Look:
     """Look at the sales of the ERP that the case names."""
@@ -52,7 +50,6 @@ def plan(ask: Ask) -> Draft:
             f"{currency} {value / 100:,.2f} without tax, placed at {lines['placed_at'][0]:%Y-%m-%d %H:%M} UTC",
             *((f"{currency} {extra / 100:,.2f} of services (postage, fees) are not products: add them there",)
               if extra else ()),
-            RACE,
         ),
         side_effects=("a draft asks nobody for anything; with upto=processing the ERP takes stock and begins to ship",),
         reversible="until it is processed there, by cancelling it",

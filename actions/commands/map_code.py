@@ -50,6 +50,7 @@ def plan(ask: Ask) -> Draft:
         why=(why, f"{count} rows of {connection} bear the code now"),
         side_effects=("what was brought in under the code is read again; no other system is written to",),
         reversible="at any time, by taking the mapping back",
+        repeat="a code means one of ours: the same mapping again changes nothing",
         expected={"connection": connection, "kind": kind, "external": external, "ours": chosen, "rows": count},
         value_minor=ask.case["exposed_minor"],
         currency=ask.case["currency"],
@@ -90,6 +91,7 @@ def undo(intent: Intent, _event: Event | None, reference: str) -> Draft:
         changes=(Change(system=OWN, thing=f"{connection} {kind}", field=external, before=wanted["ours"], after=None),),
         why=("takes back an earlier action",),
         reversible="by mapping it again",
+        repeat="a code that means nothing is left as it is",
         expected={**wanted, "ours": None},
     )
 

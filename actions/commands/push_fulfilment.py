@@ -37,6 +37,7 @@ def plan(ask: Ask) -> Draft:
     if untold.is_empty():
         return Draft(
             target=f"order/{order.order}", words="nothing to tell", direction="expansive", request=None,
+            reversible="nothing to take back",
             blocked="the channel knows every parcel of it",
         )  # fmt: skip
     tracking, carrier = untold["tracking"][0], untold["carrier"][0]

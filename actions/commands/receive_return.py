@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from actions.commands.push_fulfilment import look as look_at_order
+from actions.commands.take_back_return import condition_of
 from actions.detectors.x07_level_mismatch import ARRIVED
 from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhile, Verdict
 from actions.view import View
@@ -30,27 +31,26 @@ def look(case: Mapping[str, Any], view: View) -> Look:
 
 
 def plan(ask: Ask) -> Draft:
-    """Take in all of it as good, or all as damaged where a person says so."""
+    """Take it in as good, or as damaged as far as a person says so: `damaged=1`, or `damaged_units=N`."""
     back = ask.remote
     if not isinstance(back, ReturnStated):
         raise RequestError(f"{ask.look.connection} has no return {ask.look.key}; nothing can be taken in")
     units = {u.line: u.units for u in back.lines}
-    damaged = bool(int(ask.choice.get("damaged", 0)))
-    total, condition = sum(units.values()), "damaged" if damaged else "good"
+    good, damaged = condition_of(units, ask.choice)
+    total = sum(units.values())
+    condition = ", ".join(f"{sum(of.values())} {what}" for what, of in (("good", good), ("damaged", damaged)) if of)
     return Draft(
         target=f"return/{back.return_}",
-        words=f"{ask.look.connection}: take in {total} {condition} units of return {back.return_}",
+        words=f"{ask.look.connection}: take in {condition} units of return {back.return_}",
         direction="expansive",
-        request=ask.verbs.receive_return(
-            back.return_, good={} if damaged else units, damaged=units if damaged else {}, received_before=0
-        ),
+        request=ask.verbs.receive_return(back.return_, good=good, damaged=damaged, received_before=0),
         changes=(
             Change(
                 system=ask.look.connection, thing=back.return_, field="status", before=back.status, after="received"
             ),
         ),
         why=(f"it is {back.status} since {back.requested_at:%Y-%m-%d} with {total} units",),
-        side_effects=("none of it becomes stock" if damaged else "its units become stock of the channel at once",),
+        side_effects=(f"{sum(good.values())} of its units become stock of the channel at once",),
         reversible="no: count the stock again to set it right",
         expected={"return": back.return_, "units": units},
         currency=back.currency,

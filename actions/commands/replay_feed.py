@@ -35,9 +35,10 @@ def plan(ask: Ask) -> Draft:
             Change(system="log", thing=f"{connection}/{s}", field="cursor", before="where it stopped", after="now")
             for s in streams
         ),
-        why=("what was read before is recognised and counted once",),
+        why=("its source has said nothing new for longer than it should",),
         side_effects=("none at the remote: it is only read",),
         reversible="nothing to take back",
+        repeat="what was read before is recognised and counted once",
         expected={"streams": streams},
     )
 

@@ -13,8 +13,6 @@ from actions.view import Account, View
 from data.errors import RequestError
 from data.events import Event, LevelStated
 
-RACE = "the channel compares nothing: what moves it between our look and our write, within a second, is overwritten"
-
 
 def look(case: Mapping[str, Any], view: View) -> Look:
     """Look at the level that the case is about, in the channel that keeps it."""
@@ -41,7 +39,7 @@ def plan(ask: Ask) -> Draft:
             level.level, quantity, expected=level.stocked, below_reserved=bool(int(ask.choice.get("oversell", 0)))
         ),
         changes=(_change(ask.look.connection, level, quantity),),
-        why=(*_why(row), *((f"{buffer} are kept back",) if buffer else ()), RACE),
+        why=(*_why(row), *((f"{buffer} are kept back",) if buffer else ())),
         side_effects=("none: no customer is written to",),
         reversible="until the level moves again, by setting it back",
         expected=_expected(level, quantity),
@@ -76,7 +74,7 @@ def undo(intent: Intent, event: Event | None, reference: str) -> Draft:
         direction="expansive" if before > level.stocked else "protective",
         request=intent.verbs.set_stock_level(level.level, before, expected=level.stocked, below_reserved=True),
         changes=(_change(intent.connection, level, before),),
-        why=("takes back an earlier action", f"reference {reference}", RACE),
+        why=("takes back an earlier action", f"reference {reference}"),
         reversible="by setting it again",
         expected=_expected(level, before),
         blocked=moved,

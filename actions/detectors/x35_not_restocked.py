@@ -17,6 +17,7 @@ import polars as pl
 from actions.detectors.x07_level_mismatch import ARRIVED
 from actions.findings import Detector, Finding, Money, frame
 from actions.view import View, daily_units, number_of, unit_margins
+from ingest import verbs
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,13 @@ def _not_put_away(view: View, p: Parameters) -> pl.DataFrame:
 def _of_guests(view: View) -> pl.DataFrame:
     """Give the returns of channels whose stock is another system's."""
     guests = [name for name, account in view.accounts.items() if not account.owns_stock]
-    orders = view.facts.frame("order_line").filter(pl.col("connection").is_in(guests)).select("entity").unique()
-    return view.facts.frame("return_line").join(orders, on="entity", how="semi")
+    orders = (
+        view.facts.frame("order_line")
+        .filter(pl.col("connection").is_in(guests))
+        .select("entity", "connection")
+        .unique("entity")
+    )
+    return view.facts.frame("return_line").join(orders, on="entity")
 
 
 def _not_received(view: View) -> pl.DataFrame:
@@ -112,17 +118,21 @@ def _finding(row: dict[str, Any], view: View, p: Parameters) -> Finding:
         ],
         currency=str(item["currency"][0] or "") if item.height else "",
         cost_of_delay_minor=round(loss / (24 * p.horizon_days)),
-        suggested=_suggested(row),
+        suggested=_suggested(row, view),
         # The channel does not say when it received it, so the day counts from when it was first seen here.
         hold_seconds=int(p.restocked_within.total_seconds()) if row["received_at"] is None else 0,
     )  # fmt: skip
 
 
-def _suggested(row: dict[str, Any]) -> str | None:
-    """A count sets stock right; what lies unopened is put away by people of the warehouse."""
+def _suggested(row: dict[str, Any], view: View) -> str | None:
+    """A count sets stock right; what lies unopened is put away, by people where the warehouse cannot be asked."""
     if row["received_at"] is None:
         return "take_back_return"
-    return "count_stock" if row["inspected_at"] is not None else None
+    if row["inspected_at"] is not None:
+        return "count_stock"
+    channel = view.accounts.get(row["connection"])
+    owner = None if channel is None else view.accounts.get(channel.stock_from)
+    return "put_away_return" if owner is not None and verbs.of(owner.system).has("put_away") else None
 
 
 DETECTOR = Detector(
@@ -131,7 +141,7 @@ DETECTOR = Detector(
     owner="inventory",
     needs=("return_line", "stock_position"),
     streams=("returns", "stock"),
-    version=1,
+    version=2,
     parameters=Parameters(),
     find=find,
 )

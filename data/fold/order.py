@@ -151,7 +151,7 @@ def _work(lines: Mapping[str, Line], works: Sequence[WorkStated]) -> None:
 def _open_work(order: str, held: Sequence[Stated]) -> list[Row]:
     """List what a warehouse still has to do for the order, with who can be asked to do it sooner."""
     return [
-        (order, w.work, s.connection, w.location, w.status, w.status_since, w.priority)
+        (order, w.work, s.connection, w.location, w.status, w.status_since, w.priority, w.allocated)
         for s in held
         if isinstance(w := s.event, WorkStated) and w.status not in ENDED
     ]
@@ -271,10 +271,10 @@ def _return_lines(
     inspections: Sequence[InspectionStated],
 ) -> list[Row]:
     """Give a row for each returned line; units count as returned once they arrived."""
-    received: dict[str, datetime] = {}
+    received: dict[str, tuple[datetime, str]] = {}
     found: dict[tuple[str, str, str], tuple[str | None, datetime | None, str | None]] = {}
     for i in inspections:
-        received.setdefault(i.return_, i.received_at)
+        received.setdefault(i.return_, (i.received_at, i.inspection))
         for units, disposition in zip(i.lines, i.dispositions, strict=True):
             found.setdefault((i.return_, units.line, units.sku), (disposition, i.inspected_at, i.location))
     rows: list[Row] = []
@@ -284,11 +284,12 @@ def _return_lines(
             line = lines.get(u.line)
             if line is not None and arrived:
                 line.returned += u.units
+            received_at, inspection = received.get(r.return_, (None, None))
             fit, inspected_at, location = found.get((r.return_, u.line, u.sku), (None, None, None))
             rows.append(
                 (order, r.return_, u.line, u.sku, channel or r.channel, u.units, r.reason, r.status, r.requested_at,
-                 received.get(r.return_), fit, line.first_shipped_at if line else None, line is not None,
-                 inspected_at, location)
+                 received_at, fit, line.first_shipped_at if line else None, line is not None, inspected_at, location,
+                 inspection)
             )  # fmt: skip
     return rows
 

@@ -7,9 +7,11 @@ hand may come in; where that matters the verb looks again afterwards, and the pl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
-from ingest.adapter import WriteRequest
+from ingest.adapter import Promise, WriteRequest
 
 
 class SetStock(msgspec.Struct, frozen=True, kw_only=True, tag_field="verb", tag="set_stock"):
@@ -150,6 +152,56 @@ Verb = (
     | CancelReturn | RepairReserved | SetMetadata
 )  # fmt: skip
 
+_LOOK = "Medusa compares nothing: "
+_ONE_HAND = "two hands at once may both be booked; the read-back shows it, and nothing undoes it"
+#: What a person is told before a write: why a repeat is harmless, and what of a race is left.
+PROMISES: Mapping[type[Verb], Promise] = {
+    SetStock: Promise(
+        repeat="it is an absolute number: the same again changes nothing",
+        race=f"{_LOOK}what moves the level between our look and our write, within a second, is overwritten",
+    ),
+    PushFulfilment: Promise(
+        repeat="the fulfilment bears our key and its tracking: one that is there is gone on with, not made again",
+        race=f"{_LOOK}{_ONE_HAND}",
+    ),
+    CancelOrder: Promise(
+        repeat="its status is read first: one that is cancelled is left as it is",
+        race=f"{_LOOK}what is packed in the same second makes it refuse, and then nothing is cancelled",
+    ),
+    HoldOrder: Promise(
+        repeat="the mark is read first: the same word again changes nothing",
+        race=f"{_LOOK}a mark that somebody else writes in the same second is overwritten",
+    ),
+    ListProduct: Promise(
+        repeat="it is in the channel or out of it: the same again changes nothing",
+        race=f"{_LOOK}whoever lists or delists it in the same second, the later one stands",
+    ),
+    Refund: Promise(
+        repeat="our key stands in the refund's note and the refunds are counted first: the same again is not booked",
+        race=f"{_LOOK}a refund that a person books in the same second is booked beside ours; both are read back",
+    ),
+    CreateReturn: Promise(
+        repeat="the return bears our key: one that is there is gone on with, not made again",
+        race=f"{_LOOK}a return that a person announces in the same second stands beside ours, within what was shipped",
+    ),
+    ReceiveReturn: Promise(
+        repeat="what was received before is read first: units are taken in once",
+        race=f"{_LOOK}what a person takes in in the same second is refused or stands beside ours; the read-back tells",
+    ),
+    CancelReturn: Promise(
+        repeat="its status is read first: one that is called off is left as it is",
+        race=f"{_LOOK}what is received in the same second makes it refuse",
+    ),
+    RepairReserved: Promise(
+        repeat="counter and reservations are read first: a counter that is right is left as it is",
+        race=f"{_LOOK}what is reserved there in the same second is counted, and looked for again after",
+    ),
+    SetMetadata: Promise(
+        repeat="the words are absolute: the same again changes nothing",
+        race=f"{_LOOK}words that somebody else writes under the same name in the same second are overwritten",
+    ),
+}
+
 LIMITS_OF_REPAIR = (
     "It uses the defect that caused the difference: for a moment the other location shows it. A Medusa without the "
     "defect is left as it is. The shop's script reconcile-inventory-reserved-quantity repairs without this."
@@ -170,3 +222,12 @@ def verb_of(wanted: WriteRequest) -> Verb:
     """
     verb: Verb = msgspec.convert({**wanted.body, "verb": wanted.path}, Verb)
     return verb
+
+
+def promise_of(wanted: WriteRequest) -> Promise:
+    """Say what Medusa makes of a request.
+
+    Raises:
+        msgspec.ValidationError: it is no verb of Medusa's.
+    """
+    return PROMISES[type(verb_of(wanted))]

@@ -330,7 +330,7 @@ def create_purchase(hands: Hands, verb: write.CreatePurchase) -> str:
 
 def _purchase(hands: Hands, verb: write.CreatePurchase) -> Raw:
     fields = ("addresses", "supplier_payment_term", "supplier_currency")
-    parties = hands.rows("party.party", [("code", "=", verb.supplier)], *fields)
+    parties = hands.rows("party.party", [_supplier(verb.supplier)], *fields)
     if not parties:
         raise refused(f"Tryton has no supplier {verb.supplier}")
     party, place, products = parties[0], hands.warehouse(verb.location), hands.products(list(verb.units))
@@ -352,6 +352,12 @@ def _purchase(hands: Hands, verb: write.CreatePurchase) -> Raw:
         "delivery_date": None if verb.wanted_on is None else date.fromisoformat(verb.wanted_on),
         "currency": currencies.pop() if currencies else party["supplier_currency"] or _own_currency(hands),
     }  # fmt: skip
+
+
+def _supplier(name: str) -> tuple[str, str, object]:
+    """Find a party by what its supplier is called here: its code, or its id where it has none."""
+    number = name.removeprefix("party-")
+    return ("id", "=", int(number)) if number != name and number.isdecimal() else ("code", "=", name)
 
 
 def _supplier_terms(hands: Hands, party: int, products: Mapping[str, Raw]) -> dict[str, Raw]:

@@ -8,11 +8,12 @@ person; it is accepted only where the verb names it, by its whole name or by its
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
-from ingest.adapter import WriteRequest
+from ingest.adapter import Promise, WriteRequest
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,6 +188,38 @@ Verb = (
 )  # fmt: skip
 
 
+_LOCK = "the document's stamp goes with it, and Tryton refuses a stale write"
+#: What a person is told before a write: why a repeat is harmless, and what of a race is left.
+PROMISES: Mapping[type[Verb], Promise] = {
+    CreateSale: Promise(
+        repeat="a sale under the order's number is looked for first: one that is there is gone on with, not made again",
+        race="where the ERP takes the order over in the same second, two documents may stand: X12 finds that",
+    ),
+    CancelSale: Promise(repeat=f"its state is read first: one that is cancelled is left as it is; {_LOCK}"),
+    HoldSale: Promise(repeat=f"states are read first: what is a draft is left as it is; {_LOCK}"),
+    ReleaseSale: Promise(repeat=f"states are read first: what went on already is left as it is; {_LOCK}"),
+    CountStock: Promise(
+        repeat="our key is pinned to the count and looked for first: the same count is booked once",
+        race="what is booked between our look and the count, within a second, is counted twice",
+    ),
+    CreateTransfer: Promise(
+        repeat="a transfer with our reference is looked for first: one that is there is not made again"
+    ),
+    CancelTransfer: Promise(repeat=f"its state is read first: one that is cancelled is left as it is; {_LOCK}"),
+    CreatePurchase: Promise(
+        repeat="a purchase with our reference is looked for first: one that is there is not made again"
+    ),
+    CancelPurchase: Promise(repeat=f"its state is read first: one that is cancelled is left as it is; {_LOCK}"),
+    AssignShipment: Promise(repeat=f"its state is read first: one that has its stock is left as it is; {_LOCK}"),
+    UnassignShipment: Promise(repeat=f"its state is read first: one that waits is left as it is; {_LOCK}"),
+    TakeBack: Promise(
+        repeat="a return under the channel's number is looked for first and gone on with from where it stands",
+        race="a return that a person makes in the same second may stand beside ours; the read-back shows it",
+    ),
+    ReceiveReturn: Promise(repeat=f"its state is read first: what is put away is left as it is; {_LOCK}"),
+}
+
+
 def request(verb: Verb) -> WriteRequest:
     """Spell a verb as the request that will be sent."""
     body = msgspec.to_builtins(verb)
@@ -201,3 +234,12 @@ def verb_of(wanted: WriteRequest) -> Verb:
     """
     verb: Verb = msgspec.convert({**wanted.body, "verb": wanted.path}, Verb)
     return verb
+
+
+def promise_of(wanted: WriteRequest) -> Promise:
+    """Say what Tryton makes of a request.
+
+    Raises:
+        msgspec.ValidationError: it is no verb of Tryton's.
+    """
+    return PROMISES[type(verb_of(wanted))]

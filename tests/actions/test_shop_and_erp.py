@@ -110,7 +110,8 @@ def test_a_level_is_set_to_what_its_owner_counts_and_set_back(tmp_path: Path) ->
     case = case_of(shop, view, "X07")
     card, action = plan(shop, remote, view, case, "set_stock_level")
     assert (card.direction, card.value_minor) == ("protective", 9 * 500)
-    assert any("compares nothing" in why for why in card.why)
+    assert "overwritten" in card.race
+    assert "absolute" in card.repeat
     remote.states["levels", "lvl_1"] = a_stated_level(31)
     assert carry_out(shop, remote, action) == "verified"
     assert remote.asked[0].body | {"quantity": 31, "expected": 40} == remote.asked[0].body

@@ -96,6 +96,8 @@ def plan_card(plan: Mapping[str, Any]) -> str:
         ("why", "; ".join(plan.get("why") or ())),
         ("side effects", "; ".join(plan.get("side_effects") or ()) or "none known"),
         ("reversible", str(plan.get("reversible") or "no")),
+        ("sent twice", str(plan.get("repeat") or "nothing is known of it")),
+        *((("remaining race", str(plan["race"])),) if plan.get("race") else ()),
         ("inputs", _inputs(plan)),
         ("limits", "; ".join(plan.get("limits") or ()) or "none touched"),
         ("signed as", str(plan.get("reference", ""))),
