@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -69,6 +70,7 @@ def connect(
     store = open_workspace(workspace, create=True)
     by = someone(store, who, entry="cli")
     env: dict[str, str] = dict(os.environ)
+    key_from = _from_anywhere(key_from)
     if again:
         wanted = connecting.known(store, again)
     else:
@@ -100,6 +102,12 @@ def connect(
 
 
 _ASKED = "FILLWELL_KEY_JUST_ASKED_FOR"  #: stands for a key that is not kept anywhere yet
+
+
+def _from_anywhere(reference: str) -> str:
+    """Make a file's path hold wherever the engine is started from."""
+    kind, _, where = reference.partition(":")
+    return f"file:{Path(where).expanduser().absolute()}" if kind == "file" and where else reference
 
 
 def _ask(system: str, url: str) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
-from actions import cases, planning, policy, rows
+from actions import cases, planning, policy, rows, watching
 from actions.cases import Step
 from actions.desk import Desk, open_desk
 from actions.people import Person, person
@@ -188,6 +188,16 @@ def ladder(store: Store, kind: str) -> Policy:
 def allow(store: Store, kind: str) -> None:
     """Let people approve a type of action, which until now only drew its cards."""
     policy.set_policy(desk_of(store), kind, by=local_person(store), ladder="approve")
+
+
+def noted(store: Store) -> list[watching.Noted]:
+    """Give the detectors that only note what they find, with how much that is."""
+    return watching.noted(desk_of(store))
+
+
+def enable(store: Store, detector: str) -> None:
+    """Let a detector speak before its first week is over."""
+    watching.enable(desk_of(store), [detector], by=local_person(store))
 
 
 def undo(store: Store, now: datetime, action_id: int) -> Planned:

@@ -21,6 +21,12 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on a port of the loopback."""
+    with socket.socket() as asked:
+        return asked.connect_ex(("127.0.0.1", port)) != 0
+
+
 class Server:
     """One running server process and its log."""
 

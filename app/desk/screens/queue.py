@@ -34,6 +34,7 @@ def show(visit: Visit) -> None:
     with page(visit, "Exception queue", "what costs most until the shift ends comes first") as controls:
         with controls:
             _switch(visit)
+        _noted(visit)
         kind = _kinds(board(visit.store))
         frozen = _frozen(visit, kind)
         named = _named(visit)
@@ -63,6 +64,31 @@ def _switch(visit: Visit) -> None:
     else:
         st.button("Resume writes", key="resume", type="primary", on_click=acting.resume, args=(visit.store,))
         put(badge("paused", "bad", title=halted))
+
+
+@st.fragment(run_every=5)
+def _noted(visit: Visit) -> None:
+    """Say what detectors in their first week found and nobody is asked to do; a press lets one speak."""
+    quiet = acting.noted(visit.store)
+    if not quiet:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="noted"):
+        number = words.plural(sum(one.cases for one in quiet), "case")
+        with st.container(width="content"):
+            told = f"First week: {number} only noted, not queued. Once you trust a kind, bring it in:"
+            put(f'<div class="fw-note">{esc(told)}</div>')
+        for one in quiet:
+            until = words.day(one.until)
+            if st.button(
+                f"{plain(one.title)}: {one.cases}", key=f"enable-{one.id}", on_click=_enable, args=(visit, one.id),
+                help=f"Into the queue now, and from now on; without this from {until} on",
+            ):  # fmt: skip
+                st.rerun(scope="app")
+
+
+def _enable(visit: Visit, detector: str) -> None:
+    acting.enable(visit.store, detector)
+    refresh()
 
 
 def _kinds(now: Board) -> str | None:
