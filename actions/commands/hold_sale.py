@@ -7,6 +7,7 @@ nothing is picked do. A draft takes no stock, and no warehouse sees it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -41,7 +42,7 @@ def plan(ask: Ask) -> Draft:
     sale = _sale(ask.case, ask.view)
     reason = "" if release else str(ask.choice.get("reason", "review"))
     draft = _draft(ask.remote, ask.look, str(sale["sale"]), str(ask.case["order_id"]), ask.verbs, reason)
-    return Draft(**{**vars(draft), "value_minor": int(sale["total_minor"]), "currency": str(sale["currency"])})
+    return replace(draft, value_minor=int(sale["total_minor"]), currency=str(sale["currency"]))
 
 
 def verify(intent: Intent, event: Event | None, _meanwhile: Meanwhile) -> Verdict:
@@ -58,7 +59,10 @@ def undo(intent: Intent, event: Event | None, _reference: str) -> Draft:
     before = intent.expected
     look_at = Look(connection=intent.connection, stream=intent.stream, key=intent.key)
     reason = "" if before["held"] else "review"
-    return _draft(event, look_at, str(before["sale"]), str(before["order"]), intent.verbs, reason)
+    draft = _draft(event, look_at, str(before["sale"]), str(before["order"]), intent.verbs, reason)
+    if reason and isinstance(event, SaleStated):
+        return replace(draft, blocked="it is processed and no draft any more; hold what the warehouse works on of it")
+    return draft
 
 
 def _draft(remote: Event | None, look_at: Look, sale: str, order: str, verbs: Verbs, reason: str) -> Draft:
