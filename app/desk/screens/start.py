@@ -21,7 +21,7 @@ def show(visit: Visit) -> None:
         found = kept(visit, "ready", lambda: ready(visit.store, visit.moment))
         left, right = st.columns([1, 1], gap="small")
         with left, st.container(key="card-bring", height="stretch", gap="xsmall"):
-            _bring(found)
+            _bring(visit, found)
         with right, st.container(key="card-answers", height="stretch", gap="xsmall"):
             _answers(found)
         if found.unlocks:
@@ -29,14 +29,15 @@ def show(visit: Visit) -> None:
                 put(_unlocks(found))
 
 
-def _bring(found: Ready) -> None:
+def _bring(visit: Visit, found: Ready) -> None:
     put(heading("Bring in data", "files stay where they are; a mapping says what is in them"))
     st.code(f"{COMMAND} --dry-run\n{COMMAND}", language=None)
     put(
         '<p class="fw-note">The dry run shows the first bad rows with their line numbers and stores nothing. '
         "Every import is a batch that can be withdrawn. Personal fields are dropped or hashed while reading.</p>"
     )
-    link("connect", "Connect a system: Medusa, Tryton")
+    if not visit.is_demo:
+        link("connect", "Connect a system: Medusa, Tryton")
     if found.brought:
         rows = [(connection, stream, words.count(number)) for connection, stream, number in found.brought]
         put(table([Column("Source"), Column("Stream"), Column("Records", "number")], rows))
