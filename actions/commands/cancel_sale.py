@@ -23,7 +23,7 @@ def look(case: Mapping[str, Any], _view: View) -> Look:
 
 
 def plan(ask: Ask) -> Draft:
-    """Cancel it, as long as it is not done."""
+    """Cancel it, as long as it is a draft."""
     sale = _sale(ask.remote, ask.look.key)
     return _draft(sale, ask.look.connection, ask.verbs, ask.reference, ("the older document of the order stays",))
 
@@ -57,8 +57,14 @@ def _draft(sale: SaleStated, connection: str, verbs: Verbs, reference: str, why:
         expected={"sale": sale.sale, "order": sale.order},
         value_minor=sale.total_minor,
         currency=sale.currency,
-        blocked=f"it is {sale.status} already" if sale.status in ("done", "cancelled") else None,
+        blocked=_blocked(sale),
     )
+
+
+def _blocked(sale: SaleStated) -> str | None:
+    if sale.status == "open":
+        return "the warehouse works on it: hold it, and settle its shipments in the ERP, which then lets it go"
+    return None if sale.status == "draft" else f"it is {sale.status} already"
 
 
 def _sale(event: Event | None, key: str | None) -> SaleStated:

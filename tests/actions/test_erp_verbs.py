@@ -167,3 +167,14 @@ def test_a_purchase_is_wanted_on_the_day_that_a_person_chose(tmp_path: Path) -> 
 
     assert (judged(30, wanted_on="2026-06-30"), judged(29, wanted_on="2026-06-30")) == ("verified", "mismatch")
     assert judged(29) == "verified"  # no day was named: the supplier's own lead time says it
+
+
+def test_a_document_that_the_warehouse_works_on_is_not_cancelled_over_its_head(tmp_path: Path) -> None:
+    stated = SaleStated(
+        order="storefront/7", sale="S8", status="open", total_minor=1000, currency="GBP", created_at=NOON
+    )
+    view = seen(sale=[a_sale("7", "S7", 1000, at=NOON - 2 * HOUR), a_sale("7", "S8", 1000, at=NOON - HOUR)])
+    shop, remote = a_shop(tmp_path), Remote("tryton", {("sales", "S8"): stated})
+    card, action = plan(shop, remote, view, case_of(shop, view, "X12"), "cancel_sale")
+    assert "the warehouse works on it" in (card.blocked or "")
+    assert action is None
