@@ -116,6 +116,20 @@ def test_what_is_only_read_needs_no_canary(merchant: Merchant, capsys: pytest.Ca
     assert told["writes"] == []
 
 
+def test_a_key_file_is_found_wherever_the_engine_is_started_from(
+    merchant: Merchant,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("carrier.key").write_text("carrier-token\n")
+    code, _, said = run(capsys, "carrier", "--url", merchant.url, "--key-from", "file:carrier.key")
+    assert code == 0, said
+    [carrier] = connections_of(open_store(read_settings(os.environ), "mine"))
+    assert carrier.token == f"file:{tmp_path / 'carrier.key'}"
+
+
 def test_a_dry_run_keeps_nothing(merchant: Merchant, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, told, _ = run(capsys, "storefront", "--url", merchant.url, "--dry-run", typed=TOKEN)
     assert code == 0
