@@ -9,8 +9,9 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -19,20 +20,25 @@ from data.log import tables as t
 from ingest.medusa import write as shop
 from ingest.tryton import write as erp
 from tests.counterparts import merchant
+from tests.counterparts import test_exceptions as wrong
 from tests.counterparts.comparison import differences
 from tests.counterparts.conftest import Market
 from tests.counterparts.history import Order
 from tests.counterparts.ours import ERP, SHOP, Ours, env, ours
 from tests.counterparts.seed_medusa import place_order
-from tests.counterparts.victim import Task
+from tests.counterparts.victim import A_WHILE, Task
 
 FULL = os.environ.get("FILLWELL_TRIALS") == "1"
-READERS, WRITERS = (40, 60) if FULL else (4, 6)  #: how many are killed
-ROUNDS = 60 if FULL else 6  #: of writes: more than the writers live to finish
+READERS, WRITERS, ENGINES = (40, 30, 30) if FULL else (4, 3, 3)  #: how many are killed
+ROUNDS = 40 if FULL else 4  #: of writes: more than the writers live to finish
+CASES = 4 if FULL else 1  #: of each kind that the engines correct
 ROOT = Path(__file__).parents[2]
 BER, LYS = (place.code for place in merchant.PLACES)
 #: Which items each kind of write has for itself.
 FULFILLED, SOLD, COUNTED, MOVED = "PEN-006-S", "TEE-002-S", "CAP-003-M", "BAG-004-S"
+
+#: What the engines put right: in the ERP, and twice in the storefront.
+CORRECTED = (wrong.missing_in_the_erp, wrong.not_told, wrong.cancelled_and_kept)
 
 
 @dataclass(frozen=True)
@@ -175,3 +181,34 @@ def test_a_writer_that_is_killed_does_everything_exactly_once_in_both_systems(ma
     assert killed == WRITERS
     for kind, booked in judged.items():
         assert booked() == Counter({f"{kind}-{number}": 1 for number in range(ROUNDS)})
+
+
+def corrected(mine: Ours, case: wrong.Case, action: int) -> dict[str, Any]:
+    """Let an action end; one that was cut off, is not there and may not be sent again is planned anew by a person."""
+    ended = mine.ended(action)
+    if ended["status"] != "failed":
+        return ended
+    mine.pull()
+    return mine.fix(*case)
+
+
+def test_an_engine_that_is_killed_while_it_corrects_does_each_correction_once(market: Market, tmp_path: Path) -> None:
+    """Approved actions: a sale made, a parcel told, money given back, whichever engine sends and whichever dies."""
+    dice = random.Random(13)  # noqa: S311 -- when to die is no secret
+    went_wrong = wrong.Shop(market)
+    with ours(tmp_path, market) as mine:
+        mine.pull()
+        caused = [fault(went_wrong) for _ in range(CASES) for fault in CORRECTED]
+        mine.detected()
+        actions = [mine.approved(*one.case) for one in caused]
+        for _ in range(ENGINES):
+            mine.clock.lead += A_WHILE
+            ahead = str(mine.clock.lead.total_seconds())
+            assert one_life(market, 1, dice.uniform(0.0, 3.0), "act", str(tmp_path), ahead).killed
+        mine.clock.lead += ENGINES * A_WHILE
+        mine.engine.desk = replace(mine.engine.desk, transport=mine.clock)
+        ended = [corrected(mine, one.case, action) for one, action in zip(caused, actions, strict=True)]
+    assert [(action["type"], action["status"]) for action in ended] == [
+        (wrong.FAULTS[fault], "verified") for _ in range(CASES) for fault in CORRECTED
+    ]
+    assert [one.truth() for one in caused] == [one.mended for one in caused]
