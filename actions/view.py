@@ -94,6 +94,11 @@ class View:
         ]
         return min((at for at in known if at is not None), default=self.now)
 
+    def shops(self) -> list[str]:
+        """Name the connections that sell from levels of their own: what is packed there is off them before it left."""
+        levelled = set(self.facts.frame("level")["connection"])
+        return sorted(name for name, account in self.accounts.items() if account.owns_stock and name in levelled)
+
     def atp(self) -> pl.DataFrame:
         """Give available to promise by sku and location: sku, location, on_hand, …, atp, counted_at."""
         if "atp" not in self._memo:

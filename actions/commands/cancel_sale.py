@@ -1,4 +1,4 @@
-"""Cancel a document of the ERP that is one too many. The oldest of an order stays; what is under way is not touched."""
+"""Cancel a document of the ERP that is one too many. What is worked on stays, else the oldest."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """X10 Stuck: an order that could move is past its ship-by, or its work has stood in one status for too long.
 
-Held, unpaid and cancelled orders are excepted, and lines that only wait for stock belong to X01 and X37. Where more
-than a share of a location's stage breaches, that is one case (*NORTH is behind*) with the orders inside it.
+Held, unpaid and cancelled orders are excepted, and lines that only wait for stock belong to X01 and X37. A shop that
+sells from levels of its own has no work until somebody packs: what is paid there and lies unpacked is stuck, too.
+Where more than a share of a location's stage breaches, that is one case (*NORTH is behind*) with the orders inside it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ import polars as pl
 
 from actions.findings import Detector, Finding, Money, frame, per_hour
 from actions.view import OPEN_STAGES, View, number_of, unit_margins
+from ingest import verbs
+
+#: What stands so may wait for its stock.
+WAITING = ("released", "backordered")
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,10 @@ def find(view: View, p: Parameters) -> pl.DataFrame:
         .filter(
             (pl.col("kind") == "product")
             & (pl.col("open_units") > 0)
-            & pl.col("stage").is_in(OPEN_STAGES)
+            & (
+                pl.col("stage").is_in(OPEN_STAGES)
+                | ((pl.col("stage") == "placed") & pl.col("connection").is_in(view.shops()))
+            )
             & pl.col("hold").is_null()
             & pl.col("cancelled_at").is_null()
         )
@@ -63,7 +71,7 @@ def find(view: View, p: Parameters) -> pl.DataFrame:
     )
     single = placed.join(behind, on=["location", "stage"], how="anti", nulls_equal=True, maintain_order="left")
     found = [
-        _order(rows.to_dicts(), known_until, view.now, p) for _, rows in single.group_by("entity", maintain_order=True)
+        _order(rows.to_dicts(), known_until, view, p) for _, rows in single.group_by("entity", maintain_order=True)
     ]
     for stage in behind.sort("location", "stage").iter_rows(named=True):
         inside = placed.join(
@@ -73,7 +81,7 @@ def find(view: View, p: Parameters) -> pl.DataFrame:
     return frame(found)
 
 
-def _order(lines: Sequence[dict[str, Any]], known_until: datetime, now: datetime, p: Parameters) -> Finding:
+def _order(lines: Sequence[dict[str, Any]], known_until: datetime, view: View, p: Parameters) -> Finding:
     first, number = lines[0], number_of(lines[0]["entity"])
     money = _money(lines, p)
     since = first["stage_since"]
@@ -98,10 +106,22 @@ def _order(lines: Sequence[dict[str, Any]], known_until: datetime, now: datetime
         money=money,
         currency=first["currency"],
         probability=p.lost_share,
-        cost_of_delay_minor=per_hour(sum(m.expected_loss_minor for m in money), first["ship_by"], now),
+        cost_of_delay_minor=per_hour(sum(m.expected_loss_minor for m in money), first["ship_by"], view.now),
         deadline=first["ship_by"],
-        suggested="expedite_order",
+        suggested=_suggested(first, view),
     )
+
+
+def _suggested(line: dict[str, Any], view: View) -> str | None:
+    """Suggest what whoever works on the order can be asked to do: pick it first, or let it take its stock."""
+    work = view.facts.frame("open_work").filter(pl.col("entity") == line["entity"])
+    if work.is_empty() and line["connection"] in view.shops():
+        return None  # nobody but the shop's own people can begin with it
+    asked = [verbs.of(account.system) for name in work["connection"] if (account := view.accounts.get(name))]
+    if not asked or any(one.has("set_priority") for one in asked):
+        return "expedite_order"
+    waits = work.filter(pl.col("status").is_in(WAITING) & ~pl.col("allocated").fill_null(value=False))
+    return "assign_shipment" if waits.height and any(one.has("assign_shipment") for one in asked) else None
 
 
 def _backlog(
@@ -156,7 +176,7 @@ DETECTOR = Detector(
     owner="fulfilment",
     needs=("order_line",),
     streams=("orders", "work", "shipments"),
-    version=2,
+    version=3,
     parameters=Parameters(),
     find=find,
 )

@@ -39,6 +39,7 @@ def find(view: View, p: Parameters) -> pl.DataFrame:
 
 
 def _same_order(sales: list[dict[str, Any]], p: Parameters) -> Finding:
+    sales = sorted(sales, key=lambda sale: bool(sale["status"] == "draft"))  # what is worked on stays, else the oldest
     first, number = sales[0], number_of(sales[0]["entity"])
     extra = sales[1:]
     value = sum(sale["total_minor"] for sale in extra)

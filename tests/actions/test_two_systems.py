@@ -448,3 +448,78 @@ def test_a_place_that_the_owner_of_the_stock_does_not_have_is_found_by_its_name(
     [case] = found("X14", seen(**tables))
     assert case["subject"] == "storefront/location/sloc_1"
     assert [code for code, _ in suggested(case)] == ["NORTH", "SOUTH"]
+
+
+# ---- X01 and X10 where a shop sells from levels of its own
+
+
+ALONE = {
+    "storefront": Account(
+        connection="storefront", system="medusa", orders_from="storefront", stock_from="storefront",
+        items_from="storefront",
+    )
+}  # fmt: skip
+
+
+def alone(**tables: list[Raw]) -> View:
+    """See facts of a shop that is its own warehouse."""
+    return View(facts=facts(item=[an_item("MUG")], **tables), now=NOON, accounts=ALONE)
+
+
+def unpacked(order: str, units: int, hours: int, **more: object) -> Raw:
+    """State a paid order that nobody packed yet."""
+    return a_line(order, "MUG", units, location=None, stage="placed", placed=NOON - hours * HOUR,
+                  stage_since=NOON - hours * HOUR, ship_by=None, **more)  # fmt: skip
+
+
+def test_a_level_below_what_is_reserved_on_it_is_owed_to_the_youngest_orders() -> None:
+    orders = [unpacked("1", 3, 9), unpacked("2", 2, 5), unpacked("3", 1, 1)]
+    short = alone(level=[a_level("MUG", "NORTH", 4, reserved=6)], order_line=orders,
+                  stock_position=stock("MUG", "NORTH", 4, allocated=6))  # fmt: skip
+    [case] = found("X01", short)
+    assert (case["subject"], case["suggested"]) == ("MUG@NORTH", "delist_product")
+    evidence = json.loads(case["evidence"])
+    assert (evidence["short_units"], evidence["orders_without_stock"]) == (2, ["2", "3"])
+    assert case["exposed_minor"] == 2 * 500
+    enough = alone(level=[a_level("MUG", "NORTH", 6, reserved=6)], order_line=orders)
+    assert subjects("X01", enough) == []
+
+
+def test_what_is_packed_is_off_its_level_and_owed_nothing_more() -> None:
+    packed = a_line("1", "MUG", 3, stage="packed")
+    off = {"entity": "storefront/1", "connection": "storefront", "fulfilment": "f", "line_id": "1", "sku": "MUG",
+           "units": 3, "location": "NORTH", "told": False}  # fmt: skip
+    view = alone(level=[a_level("MUG", "NORTH", 1)], order_line=[packed], fulfilment_line=[off],
+                 stock_position=stock("MUG", "NORTH", 1))  # fmt: skip
+    assert subjects("X01", view) == []
+
+
+def test_units_that_somebody_reserved_by_hand_are_owed_to_no_order() -> None:
+    view = alone(level=[a_level("MUG", "NORTH", 4, reserved=6)], order_line=[a_line("1", "CUP", 3)],
+                 stock_position=stock("MUG", "NORTH", 4))  # fmt: skip
+    assert subjects("X01", view) == []
+
+
+def test_a_paid_order_that_nobody_packs_is_stuck_in_a_shop_that_is_its_own_warehouse() -> None:
+    level = [a_level("MUG", "NORTH", 40)]
+    [case] = found("X10", alone(level=level, order_line=[unpacked("1", 3, 40), unpacked("2", 1, 5)]))
+    assert (case["subject"], case["suggested"]) == ("storefront/1", None)
+    assert subjects("X10", seen(level=level, order_line=[unpacked("1", 3, 40)])) == []  # its ERP has not begun
+
+
+def test_what_is_suggested_for_a_stuck_order_is_what_its_warehouse_can_be_asked() -> None:
+    def suggested(connection: str, *, allocated: bool) -> str | None:
+        work = {"entity": "storefront/1", "work": "1", "connection": connection, "status": "released",
+                "allocated": allocated}  # fmt: skip
+        late = a_line("1", "MUG", 3, ship_by=NOON - HOUR)
+        suggests: str | None = found("X10", seen(order_line=[late], open_work=[work]))[0]["suggested"]
+        return suggests
+
+    assert (suggested("erp", allocated=False), suggested("erp", allocated=True)) == ("assign_shipment", None)
+    assert suggested("elsewhere", allocated=False) == "expedite_order"
+
+
+def test_of_two_documents_the_one_that_is_worked_on_stays() -> None:
+    draft = a_sale("7", "S7", 1000, at=NOON - 2 * HOUR, status="draft")
+    [case] = found("X12", seen(sale=[draft, a_sale("7", "S8", 1000, at=NOON - HOUR)]))
+    assert json.loads(case["evidence"])["extra"] == ["S7"]
