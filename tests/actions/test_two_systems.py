@@ -466,10 +466,10 @@ def alone(**tables: list[Raw]) -> View:
     return View(facts=facts(item=[an_item("MUG")], **tables), now=NOON, accounts=ALONE)
 
 
-def unpacked(order: str, units: int, hours: int, **more: object) -> Raw:
+def unpacked(order: str, units: int, hours: int) -> Raw:
     """State a paid order that nobody packed yet."""
     return a_line(order, "MUG", units, location=None, stage="placed", placed=NOON - hours * HOUR,
-                  stage_since=NOON - hours * HOUR, ship_by=None, **more)  # fmt: skip
+                  stage_since=NOON - hours * HOUR, ship_by=None)  # fmt: skip
 
 
 def test_a_level_below_what_is_reserved_on_it_is_owed_to_the_youngest_orders() -> None:
