@@ -104,4 +104,5 @@ ACTION: ActionType[None] = ActionType(
     plan=plan,
     verify=verify,
     undo=undo,
+    idempotent=False,
 )

@@ -114,4 +114,5 @@ ACTION: ActionType[None] = ActionType(
     plan=plan,
     verify=verify,
     undo=undo,
+    idempotent=False,
 )

@@ -77,4 +77,5 @@ ACTION: ActionType[None] = ActionType(
     look=look,
     plan=plan,
     verify=verify,
+    idempotent=False,
 )
