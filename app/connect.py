@@ -56,8 +56,9 @@ class Connected:
         fresh = connect(store, self.env)
         for adapter in self.adapters.values():
             adapter.close()
-        self.connections, self.adapters, self.secrets = fresh.connections, fresh.adapters, fresh.secrets
-        self.mapped = fresh.mapped
+        self.adapters.clear()
+        self.adapters.update(fresh.adapters)  # the door holds this mapping
+        self.connections, self.secrets, self.mapped = fresh.connections, fresh.secrets, fresh.mapped
         return True
 
     def follow(self, store: Store) -> list[Change]:

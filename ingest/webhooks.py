@@ -98,11 +98,18 @@ def routes(
 ) -> list[Route]:
     """Give POST /hooks/{connection}; `arrived` is told the connection when something new was stored.
 
-    A system whose webhooks only name what changed is asked for it a moment later, by this process itself.
+    A system whose webhooks only name what changed is asked for it a moment later, by this process itself. What is
+    connected later, or opened anew, is served as it then is.
     """
-    hints = {
-        name: Hints(store, adapter, clock, arrived) for name, adapter in adapters.items() if adapter.system in HINTING
-    }
+    hints: dict[str, Hints] = {}
+
+    def hinting(name: str, adapter: Adapter) -> Hints | None:
+        """Give what gathers an account's hints; it is read by the adapter that is open now."""
+        if adapter.system not in HINTING:
+            return None
+        found = hints.setdefault(name, Hints(store, adapter, clock, arrived))
+        found.adapter = adapter
+        return found
 
     async def hook(request: Request) -> Response:
         name = request.path_params["connection"]
@@ -110,7 +117,7 @@ def routes(
         if adapter is None:
             return JSONResponse({"error": "unknown_connection"}, 404)
         body = await _body(request)
-        if (hinted := hints.get(name)) is not None:
+        if (hinted := hinting(name, adapter)) is not None:
             noted = await run_in_threadpool(hinted.receive, request.headers, body, secrets=secrets(name))
             hinted.listen()
             return JSONResponse(noted.body, noted.status)
