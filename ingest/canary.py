@@ -40,7 +40,7 @@ class Canary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sku: str
     target: str = ""  #: key of the level or the listing
     quantity: int = 0  #: what it was
-    place: str = ""  #: where it is, or where the draft would bring it
+    place: str = ""  #: where it is, in words; of a draft the location that it would bring it to
     origin: str = ""  #: location or supplier that the draft would bring it from
 
     @property
@@ -256,7 +256,10 @@ def _a_level(adapter: Adapter, sku: str, flight: str, clock: Clock) -> Canary | 
                 place=event.location,
             )  # fmt: skip
             best = spare, found
-    return None if best is None else best[1]
+    if best is None:
+        return None
+    names = {e.location: e.name for _, e in _said(adapter, "locations", clock) if isinstance(e, LocationStated)}
+    return msgspec.structs.replace(best[1], place=names.get(best[1].place, best[1].place))
 
 
 def _a_listing(adapter: Adapter, sku: str, flight: str, clock: Clock) -> Canary | None:
