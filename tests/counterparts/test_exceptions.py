@@ -286,6 +286,12 @@ def test_nothing_is_imagined(seen: Seen) -> None:
     assert {case for case in seen.found - seen.before - caused if case[0] not in follows} == set()
 
 
+def test_a_listing_that_is_wrong_because_its_level_is_counts_under_that_level(seen: Seen, market: Market) -> None:
+    channel, variant = market.merchant.shop.channels[0], market.merchant.shop.variants["TEA-005-L"]
+    listing, level = (seen.mine.case_of(*one) for one in (("X02", f"{variant}@{channel}"), ("X07", f"TEA-005-L@{LYS}")))
+    assert listing["parent"] == level["id"]
+
+
 @pytest.mark.parametrize("fault", [name for name, action in NAMES.items() if action in action_types()])
 def test_what_went_wrong_is_put_right_as_the_remote_itself_tells(seen: Seen, fault: str) -> None:
     one = seen.caused[fault]

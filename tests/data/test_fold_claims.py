@@ -23,7 +23,7 @@ from data.facts import ENTITY, TABLES, Rows
 from data.fold.fold import fold
 from data.fold.reference import Reference
 from data.fold.settle import Stated
-from tests.factories import NOON, a_line, an_order
+from tests.factories import NOON, a_line, a_return, a_work, an_inspection, an_order
 
 
 def folded(*said: tuple[str, Event]) -> Rows:
@@ -81,6 +81,17 @@ def test_what_a_channel_packed_and_what_it_calls_shipped_are_both_off_its_levels
         ("F2", "WEST", 2, False),
     ]
     assert [row["told_units"] for row in named(rows, "order_line")] == [1]
+
+
+def test_a_return_bears_the_number_under_which_it_was_taken_in_and_work_whether_its_stock_is_set_aside() -> None:
+    rows = folded(
+        ("shop", an_order("shop/7", a_line(units=2))),
+        ("shop", a_return("R1", "shop/7")),
+        ("erp", an_inspection("I9", "R1", "shop/7")),
+        ("erp", a_work("W1", "shop/7", allocated=True)),
+    )
+    assert [row["inspection"] for row in named(rows, "return_line")] == ["I9"]
+    assert [row["allocated"] for row in named(rows, "open_work")] == [True]
 
 
 def test_an_item_remembers_which_systems_know_its_code() -> None:

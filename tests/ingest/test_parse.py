@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.events import OrderStated, encode
+from data.events import Gone, OrderStated, WorkStated, encode, entities
 from data.log.append import Received, prepare
 from data.log.persons import PLACEHOLDER
 from ingest.adapter import Adapter
@@ -55,6 +55,23 @@ def test_what_a_shop_packed_and_did_not_ship_is_off_its_level_and_nobody_was_tol
     assert [(f.fulfilment, f.location, f.lines) for f in waits.packed] == [
         (f.fulfilment, f.location, f.lines) for f in shipped.fulfilments
     ]
+
+
+@pytest.mark.parametrize("state", ["draft", "cancelled"])
+def test_a_return_that_is_only_expected_or_was_called_off_says_of_nothing_that_it_came(state: str) -> None:
+    raw = golden("tryton")["returns"][0]["raw"]
+    [came] = parsed(adapter_of("tryton"), "returns", raw).events
+    [gone] = parsed(adapter_of("tryton"), "returns", {**raw, "state": state}).events
+    assert isinstance(gone, Gone)
+    assert gone.entities == entities(came)
+
+
+@pytest.mark.parametrize(("state", "allocated"), [("waiting", False), ("assigned", True), ("packed", True)])
+def test_a_shipment_says_whether_its_stock_is_set_aside(state: str, allocated: bool) -> None:
+    raw = {**golden("tryton")["shipments"][0]["raw"], "state": state}
+    work = parsed(adapter_of("tryton"), "shipments", raw).events[0]
+    assert isinstance(work, WorkStated)
+    assert work.allocated is allocated
 
 
 @pytest.mark.parametrize("system", KNOWN)
