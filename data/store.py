@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,7 @@ from sqlalchemy import event as sa_event
 from data.errors import ConfigError, StoreError
 from data.settings import Settings
 
+TURN_SECONDS = 30.0
 _WORKSPACE = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 
 
@@ -32,6 +34,7 @@ class Database:
     name: str  #: log | desk
     reader: sa.Engine
     writer: sa.Engine
+    turn: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -41,11 +44,25 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Open the one write transaction; it commits at the end or not at all."""
-        with told(self.name), self.writer.begin() as conn:
+        """Open the one write transaction; it commits at the end or not at all.
+
+        Threads of one process take turns before they ask the database: SQLite lets who waits sleep ever longer, so
+        that one among many would wait seconds for a lock that is free most of the time.
+        """
+        with told(self.name), self._in_turn(), self.writer.begin() as conn:
             if conn.dialect.name == "postgresql":
                 conn.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": self.name})
             yield conn
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Wait for the other threads; whoever holds out for longer is left to the database to judge."""
+        mine = self.turn.acquire(timeout=TURN_SECONDS)
+        try:
+            yield
+        finally:
+            if mine:
+                self.turn.release()
 
     def close(self) -> None:
         """Give back every connection."""

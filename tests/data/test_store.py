@@ -6,6 +6,8 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -187,3 +189,26 @@ def test_readers_see_one_state_while_a_writer_goes_on(store: Store) -> None:
         before = conn.execute(query).scalar()
         ingest(store, [received(an_order("b"))])
         assert conn.execute(query).scalar() == before == 1
+
+
+def test_who_writes_among_many_gets_a_turn(tmp_path: Path) -> None:
+    store = opened(tmp_path, FILLWELL_BUSY_TIMEOUT_SECONDS="30")
+    done, others = threading.Event(), list[int]()
+
+    def write_on() -> None:
+        while not done.is_set():
+            with store.log.write():
+                time.sleep(0.002)
+            others.append(1)
+
+    threads = [threading.Thread(target=write_on) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for _ in range(10):
+        with store.log.write():
+            pass
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert len(others) < 10 * 6 * 20
+    store.close()
