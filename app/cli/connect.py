@@ -29,6 +29,9 @@ CURRENCY = Annotated[str, typer.Option("--currency", help="Of amounts that name 
 ORDERS_FROM = Annotated[str, typer.Option("--orders-from", help="The connection whose order numbers it refers to.")]
 STOCK_FROM = Annotated[str, typer.Option("--stock-from", help="The connection that owns the stock.")]
 ITEMS_FROM = Annotated[str, typer.Option("--items-from", help="The connection whose item codes are the catalogue.")]
+HOOKS_FROM = Annotated[
+    str, typer.Option("--hooks-from", metavar="REFERENCE", help="The secret with which it signs what it posts to us.")
+]
 AGAIN = Annotated[str, typer.Option("--again", metavar="NAME", help="Test one that is connected already.")]
 CANARY = Annotated[
     str | None, typer.Option("--canary", metavar="SKU", help="The item of the first write; any where it is 'any'.")
@@ -53,6 +56,7 @@ def connect(
     orders_from: ORDERS_FROM = "",
     stock_from: STOCK_FROM = "",
     items_from: ITEMS_FROM = "",
+    hooks_from: HOOKS_FROM = "",
     again: AGAIN = "",
     canary: CANARY = None,
     no_canary: NO_CANARY = False,
@@ -70,7 +74,7 @@ def connect(
     store = open_workspace(workspace, create=True)
     by = someone(store, who, entry="cli")
     env: dict[str, str] = dict(os.environ)
-    key_from = _from_anywhere(key_from)
+    key_from, hooks_from = _from_anywhere(key_from), _from_anywhere(hooks_from)
     if again:
         wanted = connecting.known(store, again)
     else:
@@ -79,6 +83,7 @@ def connect(
         wanted = Connection(
             system=system, url=url, token=key_from or f"env:{_ASKED}", name=name or system, user=user,
             currency=currency.upper(), orders_from=orders_from, stock_from=stock_from, items_from=items_from,
+            webhook_secrets=(hooks_from,) if hooks_from else (),
         )  # fmt: skip
         connecting.require_new(store, wanted.name)
         if not key_from:
@@ -94,6 +99,8 @@ def connect(
             note(f"the key is kept in {reference.partition(':')[0]}: {reference}")
         connecting.save(store, wanted, by)
         note(f"{wanted.name} is connected; a running desk reads it within seconds")
+        if wanted.webhook_secrets:
+            note(f"let it post what changes to http://127.0.0.1:{settings().engine_port}/hooks/{wanted.name}")
     flight = None if dry_run or no_canary else _canary(store, wanted, env, by, canary)
     if chosen != Format.table:
         typer.echo(as_json(_told(tested, flight)))

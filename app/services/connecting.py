@@ -24,7 +24,7 @@ from ingest import canary as flights
 from ingest import secrets, verbs
 from ingest.adapter import Adapter
 from ingest.canary import Canary, Flight
-from ingest.connections import OPENERS, Connection, add_connection, open_adapter
+from ingest.connections import OPENERS, Connection, add_connection, open_adapter, webhook_secrets
 from ingest.probe import Probe
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -115,6 +115,7 @@ def test(store: Store, connection: Connection, env: Mapping[str, str]) -> Tested
     """
     if connection.system not in OPENERS:
         raise ConfigError(f"system {connection.system!r} is unknown; use one of {', '.join(systems())}")
+    webhook_secrets(connection, env)  # a missing one would stop the engine, not this test
     with _opened(connection, env) as adapter:
         probe = adapter.probe()
         records = {found.stream: found for found in probe.streams}

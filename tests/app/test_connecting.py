@@ -138,6 +138,19 @@ def test_a_dry_run_keeps_nothing(merchant: Merchant, home: Path, capsys: pytest.
     assert not (home / "secrets").exists()
 
 
+def test_a_system_that_pushes_is_told_where_to(
+    merchant: Merchant, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK", "whsec_" + "A" * 32)
+    code, _, said = run(
+        capsys, "storefront", "--url", merchant.url, "--name", "shop", "--hooks-from", "env:HOOK", typed=TOKEN
+    )
+    assert code == 0, said
+    assert "/hooks/shop" in said
+    [shop] = connections_of(open_store(read_settings(os.environ), "mine"))
+    assert shop.webhook_secrets == ("env:HOOK",)
+
+
 def test_a_running_engine_reads_what_was_connected_meanwhile(
     merchant: Merchant,
     capsys: pytest.CaptureFixture[str],
@@ -162,6 +175,10 @@ def test_a_running_engine_reads_what_was_connected_meanwhile(
         (("medusa", "--url", "https://shop.example", "--name", "My Shop"), "no name for a connection"),
         (("medusa", "--url", "http://127.0.0.1:9", "--key-from", "env:NONE"), "the variable NONE holds no secret"),
         (("tryton", "--url", "http://127.0.0.1:9", "--user", "u"), "ends with its name"),
+        (
+            ("medusa", "--url", "http://127.0.0.1:9", "--hooks-from", "env:NO_HOOK"),
+            "the variable NO_HOOK holds no secret",
+        ),
         (("--again", "nobody"), "there is no connection 'nobody'"),
     ],
 )
