@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +21,25 @@ from tests.counterparts.seed import ERP, SHOP, Merchant, seeded
 
 HERE = Path(__file__).parent
 TRIALS = os.environ.get("FILLWELL_TRIALS") == "1"
+STEPS = ("test_actions.py",)  #: modules whose tests go on where the one before stood: done, sent again, taken back
 FIGURE = "figure"  #: the name under which a test records a line that people want to read
 SHOP_NOW, ERP_NOW = "medusa", "tryton"  #: the databases that tests change
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests out of the everyday run: they install two servers."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Keep these tests out of the everyday run: they install two servers; steps stay in their order."""
+    written = {item.nodeid: place for place, item in enumerate(items)}
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.counterparts)
             item.add_marker(pytest.mark.timeout(7_200 if TRIALS else 1_800))
+    yield
+    for module in STEPS:
+        places = [place for place, item in enumerate(items) if item.path == HERE / module]
+        steps = sorted((items[place] for place in places), key=lambda step: written[step.nodeid])
+        for place, step in zip(places, steps, strict=True):
+            items[place] = step
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
