@@ -56,6 +56,7 @@ class Account:
     orders_from: str  #: whose order ids it refers to
     stock_from: str  #: who owns the stock that it shows
     items_from: str  #: whose item codes are the catalogue
+    sales_upto: str = "draft"  #: policy: how far a sale that is made here is taken, draft | quotation | processing
 
     @property
     def owns_stock(self) -> bool:

@@ -123,6 +123,7 @@ def accounts_of(connections: Iterable[Connection]) -> dict[str, Account]:
         c.name: Account(
             connection=c.name, system=c.system, orders_from=c.orders_from or c.name,
             stock_from=c.stock_from or c.name, items_from=c.items_from or c.name,
+            sales_upto=c.sales_upto,
         )
         for c in connections
     }  # fmt: skip

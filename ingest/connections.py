@@ -17,6 +17,13 @@ A person writes them into `<workspace>/connections.toml`:
     stock_from = "warehouse"                  # who owns the stock, its work and its parcels; itself where missing
     items_from = "erp"                        # whose item codes are the catalogue; its own where missing
 
+    [erp]
+    system = "tryton"
+    url = "https://erp.example/company"
+    user = "fillwell"
+    token = "keyring:mine/erp"
+    sales_upto = "draft"                      # how far a missing sale is taken: draft, quotation or processing
+
 Secrets are read when they are used and never stored in a database, a log or an error.
 """
 
@@ -27,6 +34,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import msgspec
@@ -70,6 +78,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     orders_from: str = ""  #: the connection whose order ids this one refers to; its own where empty
     stock_from: str = ""  #: the connection that owns the stock, its work and its parcels; this one where empty
     items_from: str = ""  #: the connection whose item codes are the catalogue; this one where empty
+    sales_upto: Literal["draft", "quotation", "processing"] = "draft"  #: how far a sale that we make there is taken
     currency: str = ""  #: of amounts that name none
     user: str = ""  #: who logs in with the token as password; empty where a token says it all, or is `user:password`
     overlap_seconds: float | None = None  #: how far back each read begins; the system's own where empty

@@ -39,10 +39,10 @@ def plan(ask: Ask) -> Draft:
     there = ask.view.facts.frame("sale").filter(
         (pl.col("entity") == order) & (pl.col("connection") == ask.look.connection) & (pl.col("status") != "cancelled")
     )
-    value = int(lines["net_minor"].sum())
+    value, upto = int(lines["net_minor"].sum()), _upto(ask)
     return Draft(
         target=f"sale/{order}",
-        words=f"{ask.look.connection}: make the sale of order {number}, {len(wanted)} items",
+        words=f"{ask.look.connection}: make the sale of order {number}, {len(wanted)} items, up to {upto}",
         direction="expansive",
         request=ask.verbs.create_sale(number, _document(ask, lines, currency), reference=ask.reference),
         changes=(Change(system=ask.look.connection, thing=order, field="sales", before=there.height, after=1),),
@@ -51,7 +51,9 @@ def plan(ask: Ask) -> Draft:
             *((f"{currency} {extra / 100:,.2f} of services (postage, fees) are not products: add them there",)
               if extra else ()),
         ),
-        side_effects=("a draft asks nobody for anything; with upto=processing the ERP takes stock and begins to ship",),
+        side_effects=(
+            "the ERP takes stock and begins to ship" if upto == "processing" else "none: nobody is asked for anything",
+        ),
         reversible="until it is processed there, by cancelling it",
         expected={"order": order, "units": wanted, "status": "live"},
         value_minor=value,
@@ -103,8 +105,14 @@ def _document(ask: Ask, lines: pl.DataFrame, currency: str) -> Sale:
     return Sale(
         lines=wanted, currency=currency, buyer=str(lines["customer"][0] or ""),
         warehouse=str(ask.choice["location"]) if "location" in ask.choice else places[0] if len(places) == 1 else None,
-        upto=str(ask.choice.get("upto", "draft")),
+        upto=_upto(ask),
     )  # fmt: skip
+
+
+def _upto(ask: Ask) -> str:
+    """Take it as far as a person says, else as far as the ERP's connection lets us."""
+    account = ask.view.accounts.get(ask.look.connection)
+    return str(ask.choice.get("upto", account.sales_upto if account is not None else "draft"))
 
 
 def _units(lines: pl.DataFrame) -> dict[str, int]:

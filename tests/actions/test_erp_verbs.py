@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,24 @@ def test_a_paid_order_is_taken_over_into_the_erp_as_a_draft_with_its_number(tmp_
     assert card.request.body["number"] == "7"
     assert json.loads(json.dumps(card.request.body["lines"])) == [["MUG", 2, "5.0000"], ["MUG", 1, "4.0000"]]
     assert card.request.body["upto"] == "draft"
+
+
+@pytest.mark.parametrize(
+    ("policy", "choice", "upto"),
+    [("processing", {}, "processing"), ("draft", {"upto": "quotation"}, "quotation"), ("quotation", {}, "quotation")],
+)
+def test_a_missing_sale_is_taken_as_far_as_the_erps_policy_or_a_person_says(
+    tmp_path: Path, policy: str, choice: dict[str, str], upto: str
+) -> None:
+    lines = [a_line("7", "MUG", 2, location=None)]
+    view = seen(order_line=lines, sale=[a_sale("1", "S1", 500, at=NOON - DAY)])
+    view = replace(view, accounts={**view.accounts, "erp": replace(view.accounts["erp"], sales_upto=policy)})
+    shop, remote = a_shop(tmp_path), Remote("tryton")
+    card, _ = plan(shop, remote, view, case_of(shop, view, "X11"), "create_sale", **choice)
+    assert card.request is not None
+    assert card.request.body["upto"] == upto
+    assert f"up to {upto}" in card.words
+    assert ("begins to ship" in card.side_effects[0]) is (upto == "processing")
 
 
 def test_the_younger_of_two_documents_is_cancelled(tmp_path: Path) -> None:
