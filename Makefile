@@ -25,11 +25,11 @@ run: setup ## Serve the desk with the demo shop at http://127.0.0.1:8501 (PORT=â
 	@$(BIN)/fillwell start
 
 test: $(BIN)/.dev ## Run the tests (a few minutes)
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-counterparts: $(BIN)/.dev ## Install a real Medusa and a real Tryton, and prove both adapters against them (minutes)
 	@$(BIN)/python -m tests.counterparts install
-	@$(BIN)/python -m pytest -m counterparts -n 2 --dist loadfile tests/counterparts
+	@$(BIN)/python -m pytest -m counterparts -n 2 --dist loadfile --no-loadscope-reorder tests/counterparts
 
 counterparts: $(BIN)/.dev ## Serve a real Medusa and a real Tryton to practise on; addresses and keys in practice/
 	@$(BIN)/python -m tests.counterparts practice practice

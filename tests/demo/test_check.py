@@ -23,6 +23,7 @@ def test_every_fault_is_found_nothing_is_imagined_and_every_action_is_proved(tmp
     env = {**os.environ, "FILLWELL_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "app", "demo", "--check", "--format", "json"]
     done = subprocess.run(command, env=env, check=False, capture_output=True, text=True)
+    print(done.stderr[-1_000:], done.stdout)  # noqa: T201 -- what a change's check shows of the loop
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     report = json.loads(done.stdout)
     assert set(report) == KEYS
