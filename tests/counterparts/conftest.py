@@ -125,9 +125,9 @@ def market(systems: Systems) -> Iterator[Market]:
 def _as_if_long_ago(db: Cluster) -> None:
     """Let a minute lie between the ERP's rows: as they were made at once, every look would read them all again."""
     for table in GREW:
-        earlier = f"(select max(id) from {table}) - id"
+        earlier = f"(select max(id) from {table}) - id"  # noqa: S608
         stamps = ", ".join(f"{stamp} = {stamp} - ({earlier}) * interval '1 minute'" for stamp in STAMPS)
-        db.run(f"update {table} set {stamps}", database=ERP)  # noqa: S608 -- our own names
+        db.run(f"update {table} set {stamps}", database=ERP)  # noqa: S608
 
 
 def _say(text: str) -> None:
