@@ -20,7 +20,7 @@ ARGUMENTS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 30_000  #: milliseconds: the machine may be busy
+PATIENCE = 120_000  #: milliseconds: a busy machine was seen to need a minute for what takes seconds
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from tests.app.factories import NOW, feed, found
 from tests.app.serving import HEAD, MARKER, ROW, SCREENS, served, troubled_desk
 from tests.factories import DAY, a_line, a_work, an_order
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

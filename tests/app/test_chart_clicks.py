@@ -87,7 +87,7 @@ def back(page: Page, path: str, title: str) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_part_of_a_bar_opens_the_open_orders_of_its_age_and_stage(page: Page) -> None:
     for path, chart, title in (("/", "overview-aging", "Overview"), ("/orders?late=true", "orders-aging", "Orders")):
         query = opened(page, path, chart, BARS, "age")
@@ -98,7 +98,7 @@ def test_a_part_of_a_bar_opens_the_open_orders_of_its_age_and_stage(page: Page) 
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_channels_bar_opens_the_rows_of_its_margin_and_the_way_back_is_not_filtered(page: Page) -> None:
     assert opened(page, "/", "chart-margins", BARS, "metric") == {"metric": "cm2_pct", "channel": "web", "days": "28"}
     expect(page.locator(".fw-title", has_text="What it means cm2_pct")).to_be_visible(timeout=PATIENCE)
@@ -106,7 +106,7 @@ def test_a_channels_bar_opens_the_rows_of_its_margin_and_the_way_back_is_not_fil
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("chart", "metric"), [("chart-fill", "on_time_fill_rate_units"), ("chart-orders", "orders")])
 def test_a_point_of_a_trend_opens_the_rows_of_its_day(page: Page, chart: str, metric: str) -> None:
     query = opened(page, "/?days=7", chart, POINTS, "day", 2)
@@ -118,7 +118,7 @@ def test_a_point_of_a_trend_opens_the_rows_of_its_day(page: Page, chart: str, me
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_day_on_which_stock_runs_out_opens_the_items_that_do(page: Page) -> None:
     query = opened(page, "/", "chart-risk", BARS, "out")
     assert query["only"] == "all"
@@ -128,7 +128,7 @@ def test_a_day_on_which_stock_runs_out_opens_the_items_that_do(page: Page) -> No
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_day_of_the_flow_opens_its_cases(page: Page) -> None:
     query = opened(page, "/", "chart-flow", BARS, "day")
     assert query == {"day": f"{NOW:%Y-%m-%d}"}
@@ -137,14 +137,14 @@ def test_a_day_of_the_flow_opens_its_cases(page: Page) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_step_of_the_bridge_opens_the_rows_of_its_metric(page: Page) -> None:
     assert opened(page, "/margin?days=7", "chart-bridge", BARS, "metric") == {"metric": "gross_sales", "days": "7"}
     back(page, "/margin?days=7", "Margin by channel")
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_path_of_an_items_stock_opens_all_that_was_said_of_it(page: Page) -> None:
     assert opened(page, "/stock?only=all", "chart-fan", POINTS, "id", 1) == {"id": "A@NORTH"}
     expect(page.locator("h2", has_text="Stock A@NORTH")).to_be_visible(timeout=PATIENCE)

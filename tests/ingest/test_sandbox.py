@@ -41,7 +41,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_cold_start_brings_everything_and_a_second_read_nothing(merchant: Merchant, store: Store) -> None:
     now = merchant.now()
     adapters = [merchant.adapter(system) for system in SYSTEMS]
