@@ -27,10 +27,13 @@ class Remote:
     """What both systems say at one moment, each list asked for once."""
 
     market: Market
+    order: str | None = None  #: of the orders, only this one is asked for
 
     @cached_property
     def orders(self) -> list[Raw]:
         """Give the storefront's orders, without drafts."""
+        if self.order is not None:
+            return [self.market.shop.order(self.order)]
         return [order for order in self.market.shop.orders() if order["status"] != "draft"]
 
     @cached_property
@@ -49,7 +52,24 @@ class Remote:
 def differences(mine: Ours, market: Market, systems: Collection[str] = (SHOP, ERP)) -> dict[str, Differing]:
     """Compare everything that is read of these systems and give what differs: (what the remote says, what we know)."""
     remote = Remote(market)
-    found = {name: differing(check(mine, remote)) for one in systems for name, check in CHECKS_OF[one].items()}
+    return _different({name: check(mine, remote) for one in systems for name, check in CHECKS_OF[one].items()})
+
+
+def order_differences(mine: Ours, market: Market, order: str) -> dict[str, Differing]:
+    """Compare one order of the storefront with what we know of it, and all levels: two hundred orders take seconds."""
+    remote = Remote(market, order)
+    [entity] = map(_order, remote.orders)
+    pairs = {name: CHECKS[name](mine, remote) for name in ("order lines", "order totals", "payments")}
+    of_it = {name: (_about(entity, told), _about(entity, known)) for name, (told, known) in pairs.items()}
+    return _different({**of_it, "levels": levels(mine, remote)})
+
+
+def _about(entity: str, told: Told) -> Told:
+    return {key: value for key, value in told.items() if entity in (key, key[0])}
+
+
+def _different(pairs: Mapping[str, Pair]) -> dict[str, Differing]:
+    found = {name: differing(pair) for name, pair in pairs.items()}
     return {name: different for name, different in found.items() if different}
 
 

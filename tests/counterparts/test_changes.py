@@ -10,7 +10,7 @@ import pytest
 from app.engine import work
 from ingest.medusa.read import SLOW
 from tests.counterparts import merchant
-from tests.counterparts.comparison import differences
+from tests.counterparts.comparison import differences, order_differences
 from tests.counterparts.conftest import Market
 from tests.counterparts.history import Order
 from tests.counterparts.judge_medusa import Raw
@@ -33,25 +33,27 @@ def mine(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Iterator[O
 class Arrives(Protocol):
     """Reads once and looks whether a change came."""
 
-    def __call__(self, system: str, what: str, *, says_more: bool = True) -> None:
-        """Fail where nothing came of this system, or where anything of it is not as it has it."""
+    def __call__(self, system: str, what: str, *, order: str | None = None, says_more: bool = True) -> None:
+        """Fail where nothing came of this system, or where anything of it, or of one order, is not as it has it."""
 
 
 @pytest.fixture(scope="module")
 def arrives(mine: Ours, market: Market) -> Iterator[Arrives]:
     """Read when the slow cycle is due; what says nothing new in our words must have been received all the same.
 
-    A step changes one system, so only that one is read and compared; after the last step both are.
+    A step changes one system, so only that one is read and compared, of the storefront one order where it is told;
+    after the last step everything is.
     """
 
-    def check(system: str, what: str, *, says_more: bool = True) -> None:
+    def check(system: str, what: str, *, order: str | None = None, says_more: bool = True) -> None:
         before = mine.outcomes()
         mine.clock.lead += SLOW
         mine.pull([system])
         after = mine.outcomes()
         assert sum(after.values()) > sum(before.values()), f"{what}: nothing came"
         assert (after["accepted"] > before["accepted"]) is says_more, what
-        assert differences(mine, market, [system]) == {}, what
+        differs = differences(mine, market, [system]) if order is None else order_differences(mine, market, order)
+        assert differs == {}, what
 
     yield check
     mine.pull()
@@ -82,21 +84,21 @@ def test_every_step_of_an_orders_life(market: Market, arrives: Arrives) -> None:
     shop, ids = market.shop, market.merchant.shop
     sku = "BAG-004-S"
     order = an_order(market, {sku: 3})
-    arrives(SHOP, "placed")
     key = order["id"]
+    arrives(SHOP, "placed", order=key)
     payment = shop.pay(key)
-    arrives(SHOP, "paid: a capture moves neither the order's stamp nor its version")
+    arrives(SHOP, "paid: a capture moves neither the order's stamp nor its version", order=key)
     first = shop.fulfil(key, {sku: 2}, ids.locations[BER], ids.options[BER])
-    arrives(SHOP, "packed in part")
+    arrives(SHOP, "packed in part", order=key)
     shop.ship(key, first, "TRK-LIFE-1")
-    arrives(SHOP, "shipped in part")
+    arrives(SHOP, "shipped in part", order=key)
     shop.deliver(key, first)
-    arrives(SHOP, "delivered in part: we have no word for it yet", says_more=False)
+    arrives(SHOP, "delivered in part: we have no word for it yet", order=key, says_more=False)
     second = shop.fulfil(key, {sku: 1}, ids.locations[BER], ids.options[BER])
     shop.post(f"fulfillments/{second['id']}/shipment", {"labels": []})
-    arrives(SHOP, "shipped by the direct way: the order's stamp stands still")
+    arrives(SHOP, "shipped by the direct way: the order's stamp stands still", order=key)
     back = shop.request_return(key, {sku: 2}, ids.locations[BER], ids.return_options[BER], ids.reason)
-    arrives(SHOP, "a return was asked for")
+    arrives(SHOP, "a return was asked for", order=key)
     shop.receive_return(key, back, {sku: 1}, {sku: 1})
     arrives(SHOP, "a return was received, one unit of it damaged")
     shop.refund(payment["id"], 24)
@@ -114,7 +116,7 @@ def test_a_fulfilment_taken_back(market: Market, arrives: Arrives) -> None:
     ids = market.merchant.shop
     order = an_order(market, {"PEN-006-S": 2})
     packed = market.shop.fulfil(order["id"], {"PEN-006-S": 2}, ids.locations[BER], ids.options[BER])
-    arrives(SHOP, "packed")
+    arrives(SHOP, "packed", order=order["id"])
     market.shop.post(f"orders/{order['id']}/fulfillments/{packed['id']}/cancel")
     arrives(SHOP, "unpacked: stock and reservation are back")
 
@@ -152,7 +154,7 @@ def test_a_line_of_a_sale_written_behind_its_back(market: Market, arrives: Arriv
 def test_every_step_of_a_sales_life(market: Market, arrives: Arrives) -> None:
     erp = market.erp
     order = an_order(market, {"TEE-002-S": 2})
-    arrives(SHOP, "placed")
+    arrives(SHOP, "placed", order=order["id"])
     sale = a_sale(market, str(order["display_id"]), "TEE-002-S", 2)
     arrives(ERP, "made")
     for button in ("quote", "confirm"):
