@@ -23,7 +23,10 @@ from ingest.tryton import write
 from ingest.tryton.client import OVERLAP, Tryton, open_tryton
 from ingest.tryton.follow import item_of_bytes
 from ingest.tryton.hands import kind_of
+from ingest.tryton.probe import NEEDS
+from ingest.tryton.read import SOURCES
 from ingest.tryton.typed import decode, encode, newest
+from ingest.verbs import SPELLINGS
 from tests.ingest.factories import NOON, a_store, a_wire, an_adapter, an_http, an_item, golden, outcomes, status_of
 from tests.ingest.tryton_wire import TrytonWire, calls, typed
 
@@ -93,6 +96,30 @@ def test_a_server_of_another_series_is_refused_before_anybody_logs_in(series: st
     with pytest.raises(SourceRejected, match=r"8\.0 or later"):
         adapter.keys("sales")
     assert remote.logins == 0
+
+
+def test_of_every_verb_it_is_known_which_rights_it_needs() -> None:
+    assert set(NEEDS) == set(SPELLINGS["tryton"])
+
+
+def test_a_user_is_told_which_lists_and_which_verbs_its_rights_lack() -> None:
+    remote, adapter = a_tryton()
+    models = {model for needs in NEEDS.values() for model, _ in needs} | {s.model for s in SOURCES.values()}
+    every = dict.fromkeys(("read", "write", "create", "delete"), True)
+    remote.methods |= {
+        "model.company.company.read": lambda _: [{"id": 1, "rec_name": "Shop", "currency.": {"id": 1, "code": "EUR"}}],
+        "model.ir.model.access.get_access": lambda _: {
+            **dict.fromkeys(models, every),
+            "purchase.purchase": {**every, "create": False},
+            "sale.sale": {**every, "read": False},
+        },
+        **{f"model.{source.model}.search_count": lambda _: 3 for source in SOURCES.values()},
+    }
+    found = adapter.probe()
+    assert found.lacks == {"create_purchase_draft": "create purchase.purchase"}
+    assert {one.stream for one in found.streams if one.lacks} == {"sales"}
+    assert {one.records for one in found.streams if not one.lacks} == {3}
+    assert found.currency == "EUR"
 
 
 def test_a_server_that_is_down_or_broken_is_unavailable() -> None:
