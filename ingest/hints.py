@@ -119,9 +119,14 @@ class Hints:
         return True
 
     def _run(self) -> None:
-        self.sleep(GATHER_SECONDS)
-        while self.read_next():
-            self.sleep(1 / READS_PER_SECOND)
+        try:
+            self.sleep(GATHER_SECONDS)
+            while self.read_next():
+                self.sleep(1 / READS_PER_SECOND)
+        except Exception:
+            log.exception("hints not read", connection=self.adapter.connection)
+            with self._lock:
+                self._reading = False  # the next hint begins again, with what still waits
 
     def _note(self, body: bytes, named: Sequence[str]) -> str:
         """Remember a body and what it names; a body that was seen counts once."""

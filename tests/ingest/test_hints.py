@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from hashlib import sha256
 from hmac import new
 from pathlib import Path
@@ -194,3 +195,26 @@ def test_a_shop_signs_with_any_word_that_both_sides_know() -> None:
         name="medusa", system="medusa", url="https://shop.test", token="env:KEY", webhook_secrets=("env:HOOK",)
     )
     assert webhook_secrets(connection, {"HOOK": SECRET}) == (SECRET,)
+
+
+def test_a_client_that_breaks_does_not_deafen_us_to_what_comes_after(
+    store: Store, wire: MedusaWire, hints: Hints
+) -> None:
+    for number in (7, 8):
+        wire.put("orders", an_order(f"{number}"))
+    hints.adapter.close()  # as when its mappings change: another one is open by then
+    deliver(hints, a_hint("order.updated", id="order_7"))
+    listened(hints)
+    assert keys_held(store) == []
+    hints.adapter = an_adapter("medusa", wire)
+    deliver(hints, a_hint("order.updated", id="order_8"))
+    listened(hints)
+    assert keys_held(store) == ["8"]
+
+
+def listened(hints: Hints) -> None:
+    """Let it read in its thread, as when it is served, until it ends."""
+    hints.listen()
+    for thread in threading.enumerate():
+        if thread.name == f"hints-{hints.adapter.connection}":
+            thread.join(10)
