@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -20,7 +20,7 @@ from app.desk.screens.queue_codes import suggestions
 from app.desk.shell import empty, link, page
 from app.services import acting, words
 from app.services.queue import Board, Detail, Row, board, detail, title_of, waiting, watches
-from data.errors import RequestError
+from data.errors import FillwellError, RequestError
 
 SNOOZES = {"4 hours": 4, "1 day": 24, "3 days": 72, "1 week": 168}
 HELD = "queue-held"  #: the frozen list: (kind, board)
@@ -60,9 +60,9 @@ def _switch(visit: Visit) -> None:
     """Draw the kill switch: one press stops every write, what was approved is kept."""
     halted = acting.standstill(visit.store)
     if halted is None:
-        st.button("Pause all writes", key="pause", on_click=acting.pause, args=(visit.store,))
+        st.button("Pause all writes", key="pause", on_click=_press, args=(acting.pause, visit.store))
     else:
-        st.button("Resume writes", key="resume", type="primary", on_click=acting.resume, args=(visit.store,))
+        st.button("Resume writes", key="resume", type="primary", on_click=_press, args=(acting.resume, visit.store))
         put(badge("paused", "bad", title=halted))
 
 
@@ -80,14 +80,19 @@ def _noted(visit: Visit) -> None:
         for one in quiet:
             until = words.day(one.until)
             if st.button(
-                f"{plain(one.title)}: {one.cases}", key=f"enable-{one.id}", on_click=_enable, args=(visit, one.id),
+                f"{plain(one.title)}: {one.cases}", key=f"enable-{one.id}", on_click=_press,
+                args=(acting.enable, visit.store, one.id),
                 help=f"Into the queue now, and from now on; without this from {until} on",
             ):  # fmt: skip
                 st.rerun(scope="app")
 
 
-def _enable(visit: Visit, detector: str) -> None:
-    acting.enable(visit.store, detector)
+def _press(act: Callable[..., None], *args: object) -> None:
+    """Do what a press asks for; where it cannot be done, one sentence says why."""
+    try:
+        act(*args)
+    except FillwellError as error:
+        _say([(False, str(error))])
     refresh()
 
 
