@@ -34,11 +34,6 @@ class Probe:
     lacks: Mapping[str, str] = field(default_factory=dict)  #: verb -> the right that it lacks
     currency: str = ""  #: in which the system keeps its books; empty where it does not say
 
-    @property
-    def readable(self) -> bool:
-        """Tell whether every stream can be read."""
-        return not any(found.lacks for found in self.streams)
-
 
 def looked_at(streams: Iterable[str], count: Callable[[str], int | None]) -> tuple[Readable, ...]:
     """Ask for each stream's number of records; a refusal is that stream's own.

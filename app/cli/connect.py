@@ -73,7 +73,7 @@ def connect(
 
     store = open_workspace(workspace, create=True)
     by = someone(store, who, entry="cli")
-    env: dict[str, str] = dict(os.environ)
+    env, key = dict(os.environ), ""
     key_from, hooks_from = _from_anywhere(key_from), _from_anywhere(hooks_from)
     if again:
         wanted = connecting.known(store, again)
@@ -81,23 +81,22 @@ def connect(
         if system is None or url is None:
             raise RequestError("say what to connect, such as `fillwell connect medusa --url https://shop.example`")
         wanted = Connection(
-            system=system, url=url, token=key_from or f"env:{_ASKED}", name=name or system, user=user,
+            system=system, url=url, token=key_from or f"env:{connecting.UNKEPT}", name=name or system, user=user,
             currency=currency.upper(), orders_from=orders_from, stock_from=stock_from, items_from=items_from,
             webhook_secrets=(hooks_from,) if hooks_from else (),
         )  # fmt: skip
         connecting.require_new(store, wanted.name)
         if not key_from:
-            env[_ASKED] = _ask(system, url)
+            key = _ask(system, url)
+            env = connecting.with_unkept(env, key)
     note(f"testing {wanted.name} at {wanted.url}")
     tested = connecting.test(store, wanted, env)
     if chosen == Format.table:
         _show(tested)
     if not again and not dry_run:
-        if not key_from:
-            reference = connecting.keep_key(store, settings(), wanted.name, env[_ASKED], by)
-            env, wanted = dict(os.environ), _with_key(wanted, reference)
-            note(f"the key is kept in {reference.partition(':')[0]}: {reference}")
-        connecting.save(store, wanted, by)
+        wanted = connecting.save(store, settings(), wanted, by, key=key)
+        if key:
+            note(f"the key is kept in {wanted.token.partition(':')[0]}: {wanted.token}")
         note(f"{wanted.name} is connected; a running desk reads it within seconds")
         if wanted.webhook_secrets:
             note(f"let it post what changes to http://127.0.0.1:{settings().engine_port}/hooks/{wanted.name}")
@@ -106,9 +105,6 @@ def connect(
         typer.echo(as_json(_told(tested, flight)))
     if flight is not None and not flight.good:
         raise typer.Exit(1)
-
-
-_ASKED = "FILLWELL_KEY_JUST_ASKED_FOR"  #: stands for a key that is not kept anywhere yet
 
 
 def _from_anywhere(reference: str) -> str:
@@ -121,16 +117,10 @@ def _ask(system: str, url: str) -> str:
     """Ask for a key without showing it; one line of standard input where nobody sits at a terminal."""
     from app.services.connecting import ASKS
 
-    what = ASKS.get(system, ("", "", "", "token"))[3]
+    what = ASKS[system].key if system in ASKS else "Token"
     if sys.stdin.isatty():
-        return str(typer.prompt(f"Key of {url} ({what})", hide_input=True, err=True))
+        return str(typer.prompt(f"{url}: {what}", hide_input=True, err=True))
     return sys.stdin.readline().strip()
-
-
-def _with_key(connection: Connection, reference: str) -> Connection:
-    import msgspec
-
-    return msgspec.structs.replace(connection, token=reference)
 
 
 def _show(tested: Tested) -> None:
@@ -147,8 +137,8 @@ def _show(tested: Tested) -> None:
 
 def _reads(tested: Tested) -> list[dict[str, Any]]:
     return [
-        {"stream": r.stream, "every": f"{r.every // 60} min" if r.every >= 60 else f"{r.every} s",
-         "records": r.records, "allowed": not r.lacks, **({"lacks": r.lacks} if r.lacks else {})}
+        {"stream": r.stream, "every": r.pace, "records": r.records, "allowed": not r.lacks,
+         **({"lacks": r.lacks} if r.lacks else {})}
         for r in tested.reads
     ]  # fmt: skip
 

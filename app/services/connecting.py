@@ -17,7 +17,7 @@ from app.connect import FILE, connections_of, sandbox_of
 from app.services import people
 from app.services.acting import desk_of
 from data.clock import system_clock
-from data.errors import ConfigError, RequestError
+from data.errors import ConfigError, RequestError, SourceUnavailable
 from data.settings import Settings
 from data.store import Store
 from ingest import canary as flights
@@ -30,11 +30,28 @@ from ingest.probe import Probe
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 BEGUN, ENDED = "canary begun", "canary ended"
 
-#: What a person must know of each system before it can be connected: (label, address, user, key).
-ASKS: Mapping[str, tuple[str, str, str, str]] = {
-    "medusa": ("Medusa", "https://shop.example", "", "secret API key (Settings → Secret API Keys)"),
-    "tryton": ("Tryton", "https://erp.example/database", "login of a user made for Fillwell", "its password"),
-}
+UNKEPT = "FILLWELL_KEY_NOT_KEPT_YET"  #: under this name a key that is kept nowhere yet is looked up
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asks:
+    """What a person must know of a system before it can be connected, in that system's own words."""
+
+    label: str
+    address: str
+    key: str
+    user: str = ""  #: empty: nobody logs in, the key alone says who asks
+
+
+ASKS: Mapping[str, Asks] = {
+    "medusa": Asks(
+        label="Medusa", address="https://shop.example", key="Secret API key (Settings → Secret API Keys)"
+    ),
+    "tryton": Asks(
+        label="Tryton", address="https://erp.example/database", key="Its password",
+        user="Login of a user made for Fillwell",
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +62,11 @@ class Reads:
     every: int  #: seconds
     records: int | None
     lacks: str
+
+    @property
+    def pace(self) -> str:
+        """Say how often it is read."""
+        return f"{self.every // 60} min" if self.every >= 60 else f"{self.every} s"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +92,6 @@ class Tested:
 def systems() -> tuple[str, ...]:
     """Name the systems that can be connected, those of other makers first."""
     return (*ASKS, *(name for name in OPENERS if name not in ASKS))
-
-
-def connections(store: Store) -> tuple[Connection, ...]:
-    """Give the connections of a workspace, in the order of their file."""
-    return connections_of(store)
 
 
 def require_new(store: Store, name: str) -> None:
@@ -117,7 +134,7 @@ def test(store: Store, connection: Connection, env: Mapping[str, str]) -> Tested
         raise ConfigError(f"system {connection.system!r} is unknown; use one of {', '.join(systems())}")
     webhook_secrets(connection, env)  # a missing one would stop the engine, not this test
     with _opened(connection, env) as adapter:
-        probe = adapter.probe()
+        probe = _probed(adapter, connection)
         records = {found.stream: found for found in probe.streams}
         return Tested(
             connection=connection,
@@ -132,29 +149,45 @@ def test(store: Store, connection: Connection, env: Mapping[str, str]) -> Tested
         )  # fmt: skip
 
 
-def save(store: Store, connection: Connection, by: Person) -> None:
+def with_unkept(env: Mapping[str, str], key: str) -> dict[str, str]:
+    """Let a key that is kept nowhere yet be looked up by the reference `env:UNKEPT`, for a test of its connection.
+
+    Raises:
+        RequestError: no key was given.
+    """
+    if not key.strip():
+        raise RequestError("no key was given; a system is tested with its key")
+    return {**env, UNKEPT: key.strip()}
+
+
+def save(store: Store, settings: Settings, tested: Connection, by: Person, *, key: str = "") -> Connection:
     """Keep a connection in the workspace's file; a running engine begins to read it within seconds.
 
-    Raises:
-        RequestError: not allowed.
-        ConfigError: the file cannot be written, or has one of this name.
-    """
-    people.allowed(store, by, "administer", connection.name)
-    add_connection(store.facts.parent / FILE, connection)
-    people.write_down(store, by, "connected", connection.name, {"system": connection.system, "url": connection.url})
+    Args:
+        store: of the workspace.
+        settings: say where secrets of this user lie.
+        tested: what was tested.
+        by: who connects it.
+        key: one that is kept nowhere yet; it goes where secrets belong, and only a reference to it stays.
 
-
-def keep_key(store: Store, settings: Settings, name: str, key: str, by: Person) -> str:
-    """Keep a key where secrets belong, and give the reference to it.
+    Returns:
+        The connection as it is kept.
 
     Raises:
-        RequestError: not allowed, or an empty key.
-        ConfigError: it can be kept nowhere.
+        RequestError: not allowed; the name is taken; a key was never given.
+        ConfigError: the key or the file can be kept nowhere.
     """
-    people.allowed(store, by, "administer", name)
-    if not key.strip():
-        raise RequestError("no key was given; nothing was connected")
-    return secrets.keep(f"{store.workspace}/{name}", key.strip(), settings.home / "secrets")
+    people.allowed(store, by, "administer", tested.name)
+    require_new(store, tested.name)
+    kept = tested
+    if tested.token == f"env:{UNKEPT}":
+        if not key.strip():
+            raise RequestError("no key was given; nothing was connected")
+        reference = secrets.keep(f"{store.workspace}/{tested.name}", key.strip(), settings.home / "secrets")
+        kept = msgspec.structs.replace(tested, token=reference)
+    add_connection(store.facts.parent / FILE, kept)
+    people.write_down(store, by, "connected", kept.name, {"system": kept.system, "url": kept.url})
+    return kept
 
 
 def choose_canary(store: Store, connection: Connection, env: Mapping[str, str], sku: str) -> Canary:
@@ -201,6 +234,17 @@ def unfinished(store: Store, name: str) -> Canary | None:
         if last is None or last.what == ENDED
         else msgspec.convert(msgspec.json.decode(last.detail)["canary"], Canary)
     )
+
+
+def _probed(adapter: Adapter, connection: Connection) -> Probe:
+    try:
+        return adapter.probe()
+    except SourceUnavailable as error:
+        raise SourceUnavailable(
+            f"nothing that can be used answers at {connection.url} ({error}); "
+            "check the address, and that the system runs and lets this machine in",
+            retry_after_seconds=error.retry_after_seconds,
+        ) from error
 
 
 def _writes(system: str, probe: Probe) -> Iterator[Writes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from functools import lru_cache
 
@@ -30,9 +31,10 @@ def due(store: Store) -> Due:
 @lru_cache(maxsize=4)
 def _read(store: Store, _written: int) -> tuple[Schedule, ...]:
     """Ask the adapters as they are configured; read once for each writing of the file of the connections."""
-    adapters = readers(store)
-    return tuple(
-        Schedule(connection=name, stream=stream.name, expected=stream.interval, grace=stream.grace)
-        for name, adapter in adapters.items()
-        for stream in adapter.streams.values()
-    )
+    with ExitStack() as opened:
+        adapters = {name: opened.enter_context(closing(adapter)) for name, adapter in readers(store).items()}
+        return tuple(
+            Schedule(connection=name, stream=stream.name, expected=stream.interval, grace=stream.grace)
+            for name, adapter in adapters.items()
+            for stream in adapter.streams.values()
+        )

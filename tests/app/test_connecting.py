@@ -21,6 +21,7 @@ from app.services import connecting
 from data.clock import system_clock
 from data.settings import read_settings
 from data.store import open_store
+from tests.app.cable import cable_to
 from tests.merchant import Merchant, running
 
 TOKEN = "storefront-token"
@@ -77,6 +78,30 @@ def test_a_shop_is_tested_connected_and_its_first_write_is_put_back(
     assert TOKEN.encode() not in everything_in(home / "workspaces")
     noted = [row["what"] for row in audit.entries(open_desk(store, clock=system_clock))]
     assert {"connected", connecting.BEGUN, connecting.ENDED} <= set(noted)
+
+
+def test_a_first_write_whose_wire_is_pulled_out_is_put_back_by_the_next_test(
+    merchant: Merchant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = merchant.ask("GET", "/storefront/listings?limit=1", who="storefront")["items"][0]
+    with cable_to(merchant.url) as cable:
+        cable.writes_left = 1
+        code, _, said = run(
+            capsys, "storefront", "--url", cable.url, "--name", "shop", "--canary", before["sku"], typed=TOKEN
+        )
+        assert code == 1
+        assert "Traceback" not in said
+        half = merchant.ask("GET", f"/storefront/listings/{before['id']}", who="storefront")
+        assert half["quantity"] == before["quantity"] - 1
+
+        cable.writes_left = None
+        code, told, said = run(capsys, "--again", "shop")
+    assert code == 0, said
+    assert "cut off before its end" in said
+    assert [step["holds"] for step in told["canary"]["steps"]] == [True, True]
+    after = merchant.ask("GET", f"/storefront/listings/{before['id']}", who="storefront")
+    assert (after["quantity"], after["version"]) == (before["quantity"], before["version"] + 2)
+    assert connecting.unfinished(open_store(read_settings(os.environ), "mine"), "shop") is None
 
 
 def test_a_wrong_key_is_refused_in_one_sentence_and_nothing_is_kept(
@@ -179,6 +204,7 @@ def test_a_running_engine_reads_what_was_connected_meanwhile(
             ("medusa", "--url", "http://127.0.0.1:9", "--hooks-from", "env:NO_HOOK"),
             "the variable NO_HOOK holds no secret",
         ),
+        (("medusa", "--url", "http://127.0.0.1:9"), "answers at http://127.0.0.1:9"),
         (("--again", "nobody"), "there is no connection 'nobody'"),
     ],
 )
@@ -190,3 +216,9 @@ def test_a_bad_request_is_one_sentence(
     assert sentence in said
     assert "Traceback" not in said
     assert "some-key" not in said
+
+
+def test_without_a_key_nothing_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    code, told, said = run(capsys, "medusa", "--url", "http://127.0.0.1:9", typed=" ")
+    assert (code, told) == (1, None)
+    assert "no key was given" in said

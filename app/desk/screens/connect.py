@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import msgspec
 import streamlit as st
 
+from app.connect import connections_of
 from app.desk.components.badges import badge
 from app.desk.components.tables import Column, table
 from app.desk.components.text import esc, heading, note, put
@@ -17,7 +17,7 @@ from app.desk.context import Visit
 from app.desk.shell import page
 from app.services import connecting, words
 from app.services.acting import local_person
-from app.services.connecting import ASKS, Tested
+from app.services.connecting import ASKS, UNKEPT, Tested
 from data.errors import FillwellError
 from data.settings import read_settings
 from ingest.canary import Flight, kinds
@@ -26,7 +26,6 @@ from ingest.connections import Connection
 TESTED, SAID, FLOWN = "connect-tested", "connect-said", "connect-flown"
 KEY = "connect-key"
 NONE = "its own"  #: of orders, stock and items: no other connection's
-_TYPED = "FILLWELL_KEY_JUST_TYPED"  #: stands for a key that is not kept anywhere yet
 
 
 def show(visit: Visit) -> None:
@@ -48,18 +47,18 @@ def show(visit: Visit) -> None:
 
 def _form(visit: Visit) -> None:
     put(heading("A system", "its key goes to the keyring, or to a file that only you can read"))
-    system = st.selectbox("System", list(ASKS), format_func=lambda name: ASKS[name][0], key="connect-system")
-    _, address, user, key = ASKS[system]
-    others = [NONE, *(c.name for c in connecting.connections(visit.store))]
+    system = st.selectbox("System", list(ASKS), format_func=lambda name: ASKS[name].label, key="connect-system")
+    asks = ASKS[system]
+    others = [NONE, *(c.name for c in connections_of(visit.store))]
     with st.form("connect-form", border=False):
         first, second = st.columns(2, gap="small")
         first.text_input("Name", value=system, key=f"connect-name-{system}", max_chars=32, help="What you call it")
         second.text_input("Currency", key="connect-currency", max_chars=3, placeholder="EUR",
                           help="Of amounts that name none")  # fmt: skip
-        st.text_input("Address", key=f"connect-url-{system}", placeholder=address)
-        if user:
-            st.text_input(user.capitalize(), key="connect-user", max_chars=200)
-        st.text_input(key[0].upper() + key[1:], key=KEY, type="password", autocomplete="off")
+        st.text_input("Address", key=f"connect-url-{system}", placeholder=asks.address)
+        if asks.user:
+            st.text_input(asks.user, key="connect-user", max_chars=200)
+        st.text_input(asks.key, key=KEY, type="password", autocomplete="off")
         parts = st.columns(3, gap="small")
         for part, what, label in zip(parts, ("orders", "stock", "items"), _LINKS, strict=True):
             part.selectbox(label, others, key=f"connect-{what}", accept_new_options=True)
@@ -71,7 +70,7 @@ _LINKS = ("Order numbers are of", "Stock is kept by", "Item codes are of")
 
 
 def _connected(visit: Visit) -> None:
-    found = connecting.connections(visit.store)
+    found = connections_of(visit.store)
     put(heading("Connected", words.plural(len(found), "system")))
     if not found:
         put(note("Nothing yet. Connect the owner of the stock and of the catalogue first, the shop after it."))
@@ -97,16 +96,15 @@ def _tested(visit: Visit) -> None:
                      "what it means, and the rights that the account lacks."))  # fmt: skip
         return
     put(heading(found.connection.name, "; ".join(f"{what} {says}" for what, says in found.probe.about)))
-    put(note(f"Rights are given {found.probe.rights}." if found.probe.rights[:2] == "by" else
-             f"Rights: {found.probe.rights}."))  # fmt: skip
+    put(note(f"Rights: {found.probe.rights}."))
     for text in found.notes:
         put(f"<div>{badge('Note', 'warn')} {esc(text)}</div>")
     _next(visit, found)
     put(heading("Will be read"))
     put(table(
         [Column("List"), Column("Every"), Column("Records", "number"), Column("Allowed", "html")],
-        [(r.stream.replace("_", " "), f"{r.every // 60} min" if r.every >= 60 else f"{r.every} s",
-          "not counted" if r.records is None else words.count(r.records), _allowed(r.lacks)) for r in found.reads],
+        [(r.stream.replace("_", " "), r.pace, "not counted" if r.records is None else words.count(r.records),
+          _allowed(r.lacks)) for r in found.reads],
     ))  # fmt: skip
     put(heading("May be written", "by an approved action alone"))
     put(table(
@@ -121,7 +119,7 @@ def _allowed(lacks: str) -> str:
 
 def _next(visit: Visit, found: Tested) -> None:
     """Offer what comes next: keep it, then the canary; and show how that went."""
-    names = {c.name for c in connecting.connections(visit.store)}
+    names = {c.name for c in connections_of(visit.store)}
     if found.connection.name not in names:
         st.button("Connect", key="connect-save", type="primary", on_click=_save, args=(visit, found))
         return
@@ -142,7 +140,7 @@ def _test(visit: Visit, system: str) -> None:
     state = st.session_state
     others = {what: _other(state.get(f"connect-{what}")) for what in ("orders", "stock", "items")}
     wanted = Connection(
-        system=system, url=str(state.get(f"connect-url-{system}", "")).strip(), token=f"env:{_TYPED}",
+        system=system, url=str(state.get(f"connect-url-{system}", "")).strip(), token=f"env:{UNKEPT}",
         name=str(state.get(f"connect-name-{system}", "")).strip(), user=str(state.get("connect-user", "")).strip(),
         currency=str(state.get("connect-currency") or "").strip().upper(),
         orders_from=others["orders"], stock_from=others["stock"], items_from=others["items"],
@@ -150,7 +148,8 @@ def _test(visit: Visit, system: str) -> None:
 
     def test() -> tuple[bool, str]:
         connecting.require_new(visit.store, wanted.name)
-        state[TESTED] = connecting.test(visit.store, wanted, _env())
+        env = connecting.with_unkept(os.environ, str(state.get(KEY, "")))
+        state[TESTED] = connecting.test(visit.store, wanted, env)
         return True, f"{wanted.name} answers; nothing is kept yet"
 
     _say(test)
@@ -169,13 +168,10 @@ def _again(visit: Visit, connection: Connection) -> None:
 def _save(visit: Visit, found: Tested) -> None:
     def save() -> tuple[bool, str]:
         by, key = local_person(visit.store), str(st.session_state.get(KEY, ""))
-        connecting.require_new(visit.store, found.connection.name)
-        reference = connecting.keep_key(visit.store, read_settings(os.environ), found.connection.name, key, by)
-        kept = msgspec.structs.replace(found.connection, token=reference)
-        connecting.save(visit.store, kept, by)
+        kept = connecting.save(visit.store, read_settings(os.environ), found.connection, by, key=key)
         st.session_state[TESTED] = replace(found, connection=kept)
         st.session_state[KEY] = ""
-        where = "the keyring" if reference.startswith("keyring:") else "a file that only you can read"
+        where = "the keyring" if kept.token.startswith("keyring:") else "a file that only you can read"
         return True, f"{kept.name} is connected and read within seconds; its key is in {where}"
 
     _say(save)
@@ -210,7 +206,3 @@ def _say(do: Callable[[], tuple[bool, str]]) -> None:
 
 def _other(chosen: Any) -> str:  # noqa: ANN401 -- a widget's value
     return "" if chosen in (None, NONE) else str(chosen).strip()
-
-
-def _env() -> dict[str, str]:
-    return {**os.environ, _TYPED: str(st.session_state.get(KEY, "")).strip()}
