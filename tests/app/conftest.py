@@ -1,4 +1,4 @@
-"""A workspace of its own for every test of the desk."""
+"""A workspace of its own for every test of the desk; a browser and a served desk for the tests of a file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from app.desk import context
 from app.services import acting, projection, workspace
@@ -13,8 +14,24 @@ from data.clock import to_micros
 from data.log.append import append, prepare, source_id
 from data.publish import publish
 from data.store import Store
+from tests.app.browser import chromium
 from tests.app.factories import NOW, a_shop, found
+from tests.app.serving import troubled_desk
 from tests.factories import an_order, received
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real Chromium, one for the tests of a file."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a desk over a troubled shop that nobody changes."""
+    with troubled_desk(tmp_path_factory.mktemp("home")) as url:
+        yield url
 
 
 @pytest.fixture

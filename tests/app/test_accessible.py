@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,25 +12,12 @@ from app.services.workspace import DEMO
 from data.settings import read_settings
 from data.store import Store, open_store
 from tests.app.accessible import violations
-from tests.app.browser import PATIENCE, Watched, chromium
-from tests.app.serving import SCREENS, served, troubled_desk
+from tests.app.browser import PATIENCE, Watched
+from tests.app.serving import SCREENS, served
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(600)]
 
 SETTLE = 1_500  #: milliseconds until charts are drawn
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a desk over a troubled shop."""
-    with troubled_desk(tmp_path_factory.mktemp("home")) as url:
-        yield url
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,25 +15,12 @@ from actions.cases import Filters
 from app.services import acting
 from data.publish import publish
 from data.store import Store
-from tests.app.browser import PATIENCE, Watched, chromium
+from tests.app.browser import PATIENCE, Watched
 from tests.app.factories import NOW, feed, found
-from tests.app.serving import HEAD, MARKER, ROW, SCREENS, served, troubled_desk
+from tests.app.serving import HEAD, MARKER, ROW, SCREENS, served
 from tests.factories import DAY, a_line, a_work, an_order
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a desk over a troubled shop that nobody changes."""
-    with troubled_desk(tmp_path_factory.mktemp("home")) as url:
-        yield url
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

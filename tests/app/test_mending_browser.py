@@ -13,19 +13,13 @@ from actions import audit
 from app.services import acting
 from app.services.dead_letters import classes
 from data.store import Store
-from tests.app.browser import PATIENCE, Watched, chromium
+from tests.app.browser import PATIENCE, Watched
 from tests.app.serving import HEAD, ROW, served
 from tests.app.test_mending import A_PAYMENT, bad_payments, two_amounts
 
 SECOND_HIT = 150  #: milliseconds after the first: it meets the work of the first one
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

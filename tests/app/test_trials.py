@@ -10,7 +10,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +24,7 @@ from actions.people import ENGINE
 from app.services import acting
 from data.clock import system_clock
 from tests.actions.factories import Merchant, targets_over
-from tests.app.browser import PATIENCE, Watched, chromium
+from tests.app.browser import PATIENCE, Watched
 from tests.app.market import SUPPORTED, Market, MortalDesk, Touched, a_market
 from tests.app.serving import HEAD, MARKER, ROW
 
@@ -35,12 +35,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(7200 if
 ROUNDS, HANDS = 200 if FULL else 3, 20
 VISIBLE = 12  #: rows of the grid that stand on the screen without scrolling
 IDLE = "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 # ---- 18: many hands on one exception
