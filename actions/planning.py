@@ -256,6 +256,7 @@ def _card(
         known = view if view.schedules else replace(view, schedules=kept_schedules(conn))
     late = sorted(f"{c}/{s}" for c, s in lateness(known) if s in kind.inputs)
     inputs = view.as_of(*kind.inputs) if kind.inputs else None
+    age = None if inputs is None else max(0, int((view.now - inputs).total_seconds()))  # a source may know more by now
     hit, blocked = _limits(desk, policy, draft.value_minor)
     if late and draft.direction == "expansive":
         blocked = f"it would offer or order more on stale inputs ({', '.join(late)}); wait for them or act protectively"
@@ -264,9 +265,9 @@ def _card(
     promise = promise_of(kind, draft, system)
     return Card(
         type=kind.id, words=draft.words, request=draft.request, changes=draft.changes, why=draft.why,
-        inputs_as_of=inputs, input_age_seconds=None if inputs is None else int((view.now - inputs).total_seconds()),
-        stale=tuple(late), direction=draft.direction, side_effects=draft.side_effects, reversible=draft.reversible,
-        limits=tuple(hit), value_minor=draft.value_minor, currency=draft.currency, reference=reference,
+        inputs_as_of=inputs, input_age_seconds=age, stale=tuple(late),
+        direction=draft.direction, side_effects=draft.side_effects, reversible=draft.reversible, limits=tuple(hit),
+        value_minor=draft.value_minor, currency=draft.currency, reference=reference,
         blocked=draft.blocked or blocked, repeat=promise.repeat, race=promise.race,
     )  # fmt: skip
 

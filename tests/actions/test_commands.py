@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -68,6 +69,15 @@ def take_back(shop: Shop, view: View, action: int | None) -> str:
     assert action is not None
     made = outbox.undo(shop.desk, view, action, by=APPROVER, targets=shop.targets)
     return carry_out(shop, made.action)
+
+
+def test_inputs_of_a_source_whose_clock_is_ahead_are_new_not_of_the_future(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    statuses = (a_status("storefront", "listings", NOON), a_status("warehouse", "stock", NOON))
+    view = replace(drifting(shop.merchant), statuses=statuses)
+    case = case_from(shop, view)
+    assert plan(shop, replace(view, now=NOON - MINUTE), case)[0].input_age_seconds == 0
+    assert plan(shop, replace(view, now=NOON + MINUTE), case)[0].input_age_seconds == 60
 
 
 def test_a_listing_is_paused_and_resumed(tmp_path: Path) -> None:

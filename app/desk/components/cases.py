@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.desk.components.badges import badge
@@ -121,7 +121,7 @@ def request_text(plan: Mapping[str, Any]) -> str:
 def _inputs(plan: Mapping[str, Any]) -> str:
     age = plan.get("input_age_seconds")
     stale = ", ".join(plan.get("stale") or ())
-    told = "age not known" if age is None else f"{age} s old"
+    told = "age not known" if age is None else f"{words.span(timedelta(seconds=age))} old"
     return f"{told}; late: {stale}" if stale else told
 
 

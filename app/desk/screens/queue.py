@@ -175,10 +175,11 @@ def _news(visit: Visit, kind: str | None) -> None:
 
 def _grid(visit: Visit, rows: Sequence[Row]) -> None:
     """Draw the list; its key is its content, so that no selection outlives the rows that it was made on."""
+    mixed = len({r.kind for r in rows}) > 1
     columns = {
         "Lost by shift end": [_major(r.lost_by_shift_end_minor) for r in rows],
         "Case": [r.title for r in rows],
-        "Kind": [r.kind for r in rows],
+        **({"Kind": [r.kind for r in rows]} if mixed else {}),
         "Age": [words.span(visit.now - r.opened_at) for r in rows],
         "Exposed": [_major(r.exposed_minor) for r in rows],
         "Status": [f"{r.status} {r.assignee}".strip() for r in rows],
@@ -196,7 +197,7 @@ def _grid(visit: Visit, rows: Sequence[Row]) -> None:
             "Lost by shift end": st.column_config.NumberColumn(
                 f"{currency} now", format="%.2f", width=76, help="Lost by the end of this shift if nobody acts"
             ),
-            "Case": st.column_config.TextColumn(width=270),
+            "Case": st.column_config.TextColumn(width=270 if mixed else 386),
             "Kind": st.column_config.TextColumn(width=116),
             "Age": st.column_config.TextColumn(width=62),
             "Exposed": st.column_config.NumberColumn(f"{currency} exposed", format="%.2f", width=88),
