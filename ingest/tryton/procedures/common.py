@@ -1,0 +1,30 @@
+"""What several procedures of Tryton need: its models, the mark of our key, what became of an assignment."""
+
+from __future__ import annotations
+
+from ingest.tryton.hands import Hands, refused
+
+#: What our references begin with; a document whose description begins so is ours.
+OURS = "fillwell"
+SALE, SHIPMENT, RETURN = "sale.sale", "stock.shipment.out", "stock.shipment.out.return"
+TRANSFER, PURCHASE = "stock.shipment.internal", "purchase.purchase"
+
+
+def mark(hands: Hands) -> str:
+    """Write our key as it stands on a document that has no field for it."""
+    return f"{OURS} {hands.key}"
+
+
+def note(hands: Hands, model: str, key: int, words: str = "") -> None:
+    """Pin our key to a document that has no field for it."""
+    message = f"{mark(hands)} {words}".strip()
+    if not hands.rows("ir.note", [("resource", "=", f"{model},{key}"), ("message", "=", message)]):
+        hands.create("ir.note", {"resource": f"{model},{key}", "message": message})
+
+
+def assigned(hands: Hands, model: str, key: int) -> str:
+    """Tell what became of an assignment: Tryton itself answers nothing, whether there was stock or not."""
+    [found] = hands.rows(model, [("id", "=", key)], "state", "partially_assigned")
+    if found["state"] == "waiting" and not found["partially_assigned"]:
+        raise refused(f"{model.rpartition('.')[2]} {key} found no stock; it waits as before")
+    return "assigned in part, the rest waits" if found["state"] == "waiting" else str(found["state"])
