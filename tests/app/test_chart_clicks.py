@@ -16,23 +16,25 @@ from app.services.rows import made_of
 from app.services.workspace import facts
 from data.settings import read_settings
 from data.store import Store, open_store
-from tests.app.browser import PATIENCE, Watched, chromium
+from tests.app.browser import PATIENCE, Watched
 from tests.app.factories import NOW, a_shop, found
 from tests.app.serving import served
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(900)]
 
 BARS, POINTS = ".barlayer path", ".scatterlayer .points path"
 SMALLEST = 3  #: pixels: a part of nothing is drawn without a size
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """A browser before a troubled shop that nobody changes."""
     home = tmp_path_factory.mktemp("home")
     store = open_store(read_settings({"FILLWELL_HOME": str(home)}), "demo")
     a_shop(store)
     found(store)
     store.close()
-    with served(home) as url, chromium() as browser:
+    with served(home) as url:
         yield from _watched(browser, url)
 
 

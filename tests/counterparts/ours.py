@@ -87,12 +87,16 @@ class Ours:
         with self.store.log.read() as conn:
             return {row.outcome: row.number for row in conn.execute(query)}
 
+    def look(self) -> None:
+        """Look once, a quarter of an hour later."""
+        self.clock.lead += LOOK_EVERY
+        self.pull()
+        work.detect_cases(self.engine)
+
     def detected(self) -> set[tuple[str, str]]:
         """Look until what is seen has lasted long enough, and give (detector, subject) of each live case."""
-        for _ in range(3):
-            self.clock.lead += LOOK_EVERY
-            self.pull()
-            work.detect_cases(self.engine)
+        self.look()
+        self.look()
         query = sa.select(desk.case.c.detector, desk.case.c.subject).where(desk.case.c.status.in_(LIVE))
         with self.engine.desk.read() as conn:
             return {(row.detector, row.subject) for row in conn.execute(query)}

@@ -33,7 +33,7 @@ SEEDS = [
 
 
 #: So long its newest orders pass for new: the trials look a day ahead, and an order may stand for thirty hours.
-FRESH_SECONDS = 4 * 3600
+FRESH_SECONDS = 3 * 3600
 
 
 class Merchant(msgspec.Struct, frozen=True):

@@ -260,7 +260,7 @@ def seen(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     with ours(tmp_path_factory.mktemp("home"), market) as mine:
         before = mine.detected()
         caused = {fault.__name__: fault(Shop(market)) for fault in FAULTS}
-        mine.detected()
+        mine.look()
         mine.clock.lead += PUT_AWAY
         yield Seen(mine, before, caused, mine.detected())
 
