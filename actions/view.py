@@ -28,7 +28,7 @@ WORDS = {
     "order_total": "what channels charged for orders",
     "payment": "payments",
     "return_line": "returns",
-    "catalogue": "a connection whose items are another's (`items_from`)",
+    "catalogue": "a connection whose items are another's: see how to connect a system",
 }
 
 

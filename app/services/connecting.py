@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from actions import tables as t
 from actions.people import Person
 from app.connect import FILE, connections_of, sandbox_of
-from app.services import people
+from app.services import people, words
 from app.services.acting import desk_of
 from data.clock import system_clock
 from data.errors import ConfigError, RequestError, SourceUnavailable
@@ -259,7 +259,15 @@ def _notes(store: Store, connection: Connection, probe: Probe) -> Iterator[str]:
             f"amounts without a currency are read as {connection.currency}, "
             f"and {connection.name} keeps its books in {probe.currency}"
         )
-    names = {account.name for account in connections_of(store)} | {connection.name, ""}
+    others = {account.name for account in connections_of(store)} - {connection.name}
+    linked = (connection.orders_from, connection.stock_from, connection.items_from)
+    if others and not any(linked):
+        whose = words.listed(sorted(others))
+        yield (
+            f"it is linked to nothing: where its order numbers, stock or item codes are those of {whose}, "
+            "say so, or they are never compared"
+        )
+    names = others | {connection.name, ""}
     for what, name in (
         ("order numbers belong", connection.orders_from),
         ("stock belongs", connection.stock_from),

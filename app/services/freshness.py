@@ -18,7 +18,7 @@ ON_TIME: Due = {}  #: no schedule is known: the default tolerance holds
 
 @dataclass(frozen=True, kw_only=True)
 class Freshness:
-    """How fresh one source, or everything, is; `state` is fresh | late | silent | failing | at rest | empty."""
+    """How fresh one source, or everything, is; `state` is one of `_GRAVITY`."""
 
     name: str
     as_of: datetime | None
@@ -41,6 +41,8 @@ def state_of(status: StreamStatus, now: datetime, due: Due = ON_TIME) -> str:
     until = known_until(status)
     tolerance = max(due.get((status.connection, status.stream), LATE), LATE)
     if not is_scheduled(status):
+        if (status.connection, status.stream) in due:
+            return "reading"
         return "at rest" if status.received else "empty"
     if until is None or now - until > SILENT * tolerance:
         return "silent"
@@ -49,7 +51,7 @@ def state_of(status: StreamStatus, now: datetime, due: Due = ON_TIME) -> str:
     return "late" if now - until > tolerance else "fresh"
 
 
-_GRAVITY = ("silent", "failing", "late", "empty", "at rest", "fresh")
+_GRAVITY = ("silent", "failing", "late", "reading", "empty", "at rest", "fresh")
 
 
 def sources(streams: Sequence[StreamStatus], now: datetime, due: Due = ON_TIME) -> list[Freshness]:
@@ -70,6 +72,7 @@ def _source(name: str, streams: Sequence[StreamStatus], now: datetime, due: Due)
         "silent": f"{silent}: {worst.error}" if worst.error else silent,
         "failing": f"{worst.stream} fails: {worst.error or worst.error_class or 'unknown cause'}",
         "late": f"{worst.stream} is {words.span(now - until)} behind" if until else "late",
+        "reading": "first read under way",
         "empty": "nothing received yet",
         "at rest": "brought in by file",
         "fresh": f"complete to {words.ago(until, now)}",

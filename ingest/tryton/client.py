@@ -105,8 +105,7 @@ class Tryton:
         return self.codes.get((kind, ours), ours)
 
     def _follower(self, stream: str) -> Follower:
-        source = SOURCES[stream]
-        domain = make.suppliers_only(self.rpc) if stream == "suppliers" else source.domain
+        source, domain = SOURCES[stream], make.domain_of(self.rpc, stream)
         return Follower(self.rpc, source, self._making(stream), self.overlap, domain, self.page_size, self.real)
 
     def _making(self, stream: str) -> Making:

@@ -12,7 +12,7 @@ import msgspec
 
 from ingest.adapter import RawItem
 from ingest.tryton.follow import Row, key_of, plain_items, raw_item, rows_of, stamp_of
-from ingest.tryton.read import STAMP, Domain
+from ingest.tryton.read import SOURCES, STAMP, Domain
 from ingest.tryton.rpc import Rpc
 from ingest.tryton.typed import encode, typed
 
@@ -153,7 +153,12 @@ def all_warehouses(rpc: Rpc) -> Sequence[_Warehouse]:
     return _warehouses.decode(found)
 
 
-def suppliers_only(rpc: Rpc) -> Domain:
+def domain_of(rpc: Rpc, stream: str) -> Domain:
+    """Say which records of its model a stream is about."""
+    return _suppliers_only(rpc) if stream == "suppliers" else SOURCES[stream].domain
+
+
+def _suppliers_only(rpc: Rpc) -> Domain:
     """Name the parties that sell us something; customers, whose names are personal, are never read."""
     found: set[int] = set()
     last = 0

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from ingest.http import Rejected
 from ingest.probe import Probe, looked_at
+from ingest.tryton.make import domain_of
 from ingest.tryton.read import SOURCES
 from ingest.tryton.rpc import PROVEN, Rpc
 
@@ -63,7 +64,7 @@ def _count(rpc: Rpc, stream: str, rights: Mapping[str, Mapping[str, bool]]) -> i
     source = SOURCES[stream]
     if lack := _lacking(((source.model, "read"),), rights):
         raise Rejected(f"{rpc.name}: user {rpc.user} lacks the right to {lack}", error_class="auth", status=403)
-    return int(rpc.read(source.model, "search_count", list(source.domain)))
+    return int(rpc.read(source.model, "search_count", list(domain_of(rpc, stream))))
 
 
 def _lacking(needs: Iterable[Right], rights: Mapping[str, Mapping[str, bool]]) -> str:

@@ -151,6 +151,8 @@ def test_a_key_file_is_found_wherever_the_engine_is_started_from(
     Path("carrier.key").write_text("carrier-token\n")
     code, _, said = run(capsys, "carrier", "--url", merchant.url, "--key-from", "file:carrier.key")
     assert code == 0, said
+    _, told, _ = run(capsys, "warehouse", "--url", merchant.url, "--dry-run", typed="warehouse-token")
+    assert any("linked to nothing" in text and "carrier" in text for text in told["notes"])
     [carrier] = connections_of(open_store(read_settings(os.environ), "mine"))
     assert carrier.token == f"file:{tmp_path / 'carrier.key'}"
 

@@ -106,6 +106,12 @@ def test_a_file_has_no_schedule_and_is_never_late() -> None:
     assert state_of(file, NOON + 90 * DAY) == "at rest"
 
 
+def test_a_connection_that_is_read_for_the_first_time_is_no_file() -> None:
+    first = status(succeeded_at=None, as_of=None)
+    due = {(first.connection, first.stream): timedelta(minutes=1)}
+    assert overall([first], NOON, due).sentence == "shop: first read under way"
+
+
 def test_the_badge_names_the_worst_source() -> None:
     streams = [status(), status(connection="carrier", as_of=NOON - 5 * HOUR, stream="parcels")]
     assert overall(streams, NOON).sentence == "carrier: parcels silent for 5 h 0 min".replace(" 0 min", "")

@@ -71,6 +71,15 @@ def says(adapter: Adapter, stream: str, key: str | None) -> object:
     return received.events[0]
 
 
+def test_a_test_of_the_connection_counts_what_will_be_read(adapter: Adapter, market: Market) -> None:
+    found = adapter.probe()
+    assert (found.lacks, found.currency) == ({}, "EUR")
+    records = {one.stream: one.records for one in found.streams}
+    assert records["suppliers"] == len(merchant.SUPPLIERS), "customers are no suppliers"
+    assert records["locations"] == len(merchant.PLACES)
+    assert records["sales"] == len(market.erp.search("sale.sale", []))
+
+
 def a_sale(
     adapter: Adapter, number: str, lines: dict[str, int], *, accepted: tuple[str, ...] = (), upto: str = "draft"
 ) -> WriteResult:

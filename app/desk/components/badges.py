@@ -11,7 +11,7 @@ from app.services.freshness import Freshness
 _SHAPES = {"good": "●", "warn": "▲", "bad": "■", "info": "◆", "": "○"}
 
 FRESHNESS_TONE = {
-    "fresh": "good", "late": "warn", "failing": "warn", "silent": "bad", "at rest": "", "empty": "",
+    "fresh": "good", "late": "warn", "failing": "warn", "silent": "bad", "reading": "info", "at rest": "", "empty": "",
 }  # fmt: skip
 
 #: A figure's state where it is not simply a value, and the tone that it has.
