@@ -77,7 +77,7 @@ def test_a_test_of_the_connection_counts_what_will_be_read(adapter: Adapter, mar
     records = {one.stream: one.records for one in found.streams}
     assert records["suppliers"] == len(merchant.SUPPLIERS), "customers are no suppliers"
     assert records["locations"] == len(merchant.PLACES)
-    of_customers = [["origin", "=", None]]  # what comes back is told by the returns
+    of_customers: list[object] = [["origin", "=", None]]  # what comes back is told by the returns
     assert records["sales"] == len(market.erp.search("sale.sale", of_customers))
 
 
