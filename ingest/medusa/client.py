@@ -15,7 +15,7 @@ from ingest.http import Http, Rejected
 from ingest.medusa import read
 from ingest.medusa.parse import parsers
 from ingest.medusa.probe import probe
-from ingest.medusa.procedures import run
+from ingest.medusa.procedures.run import run
 from ingest.parsing import parsed
 from ingest.probe import Probe
 from ingest.shapes import Context, Parser

@@ -20,7 +20,7 @@ from ingest.tryton import make
 from ingest.tryton.follow import Follower, Making, plain_items
 from ingest.tryton.parse import parsers
 from ingest.tryton.probe import probe
-from ingest.tryton.procedures import run
+from ingest.tryton.procedures.run import run
 from ingest.tryton.read import SOURCES, STREAMS
 from ingest.tryton.rpc import Rpc
 

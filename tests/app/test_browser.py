@@ -23,7 +23,7 @@ from tests.factories import DAY, a_line, a_work, an_order
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_every_screen_is_drawn_and_fetches_nothing_from_elsewhere(browser: Browser, base: str, theme: str) -> None:
     watched = Watched(browser, base, theme=theme)
     for screen in SCREENS:

@@ -83,6 +83,7 @@ def figures(judged: Backtest | None, label: str) -> dict[str, dict[str, float]]:
     return {row["model"]: row for row in judged.scores.to_dicts()}
 
 
+@pytest.mark.slow
 def test_online_retail_in_its_loudest_quarter(datasets: Path) -> None:
     facts, now = retail(datasets)
     scores = figures(backtest(facts, now=now, horizon_days=14, origins=4), "Online Retail")
