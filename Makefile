@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8501
 export PORT
+# One more than there are cores: a test that waits for a disk or a browser leaves its core to another.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -25,7 +27,10 @@ run: setup ## Serve the desk with the demo shop at http://127.0.0.1:8501 (PORT=â
 	@$(BIN)/fillwell start
 
 test: $(BIN)/.dev ## Run the tests (a few minutes)
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test-longer: $(BIN)/.dev ## Run the longer tests: a browser, whole years, deaths (minutes)
+	@$(BIN)/python -m pytest -m slow -n $(WORKERS) --dist loadfile --no-loadscope-reorder --timeout 900
 
 test-counterparts: $(BIN)/.dev ## Install a real Medusa and a real Tryton, and prove both adapters against them (minutes)
 	@$(BIN)/python -m tests.counterparts install
@@ -64,4 +69,4 @@ constraints: ## Pin the newest versions that fit, without any address
 clean: ## Remove what was made
 	rm -rf .venv dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test test-counterparts counterparts check demo bench trials constraints clean
+.PHONY: help setup run test test-longer test-counterparts counterparts check demo bench trials constraints clean

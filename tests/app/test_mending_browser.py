@@ -19,7 +19,7 @@ from tests.app.test_mending import A_PAYMENT, bad_payments, two_amounts
 
 SECOND_HIT = 150  #: milliseconds after the first: it meets the work of the first one
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

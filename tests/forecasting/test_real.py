@@ -13,7 +13,7 @@ from forecasting.backtest import NAIVE, Backtest, backtest
 from forecasting.projection import MODEL
 from tests.forecasting.factories import table
 
-pytestmark = pytest.mark.datasets
+pytestmark = [pytest.mark.datasets, pytest.mark.slow]
 
 
 def retail(datasets: Path) -> tuple[Facts, datetime]:
@@ -83,7 +83,6 @@ def figures(judged: Backtest | None, label: str) -> dict[str, dict[str, float]]:
     return {row["model"]: row for row in judged.scores.to_dicts()}
 
 
-@pytest.mark.slow
 def test_online_retail_in_its_loudest_quarter(datasets: Path) -> None:
     facts, now = retail(datasets)
     scores = figures(backtest(facts, now=now, horizon_days=14, origins=4), "Online Retail")
