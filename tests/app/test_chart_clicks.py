@@ -10,12 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.services.figures import Asked, daily
-from app.services.overview import case_flow, case_steps, orders_a_day
-from app.services.rows import made_of
-from app.services.workspace import facts
 from data.settings import read_settings
-from data.store import Store, open_store
+from data.store import open_store
 from tests.app.browser import PATIENCE, Watched
 from tests.app.factories import NOW, a_shop, found
 from tests.app.serving import served
@@ -88,8 +84,6 @@ def back(page: Page, path: str, title: str) -> None:
     page.wait_for_url(f"{origin(page)}{path}", timeout=PATIENCE)
 
 
-@pytest.mark.browser
-@pytest.mark.timeout(900)
 def test_a_part_of_a_bar_opens_the_open_orders_of_its_age_and_stage(page: Page) -> None:
     for path, chart, title in (("/", "overview-aging", "Overview"), ("/orders?late=true", "orders-aging", "Orders")):
         query = opened(page, path, chart, BARS, "age")
@@ -99,16 +93,12 @@ def test_a_part_of_a_bar_opens_the_open_orders_of_its_age_and_stage(page: Page) 
         back(page, path, title)
 
 
-@pytest.mark.browser
-@pytest.mark.timeout(900)
 def test_a_channels_bar_opens_the_rows_of_its_margin_and_the_way_back_is_not_filtered(page: Page) -> None:
     assert opened(page, "/", "chart-margins", BARS, "metric") == {"metric": "cm2_pct", "channel": "web", "days": "28"}
     expect(page.locator(".fw-title", has_text="What it means cm2_pct")).to_be_visible(timeout=PATIENCE)
     back(page, "/", "Overview")
 
 
-@pytest.mark.browser
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("chart", "metric"), [("chart-fill", "on_time_fill_rate_units"), ("chart-orders", "orders")])
 def test_a_point_of_a_trend_opens_the_rows_of_its_day(page: Page, chart: str, metric: str) -> None:
     query = opened(page, "/?days=7", chart, POINTS, "day", 2)
@@ -119,8 +109,6 @@ def test_a_point_of_a_trend_opens_the_rows_of_its_day(page: Page, chart: str, me
     page.wait_for_url(lambda url: "day=" not in url, timeout=PATIENCE)
 
 
-@pytest.mark.browser
-@pytest.mark.timeout(900)
 def test_a_day_on_which_stock_runs_out_opens_the_items_that_do(page: Page) -> None:
     query = opened(page, "/", "chart-risk", BARS, "out")
     assert query["only"] == "all"
@@ -129,8 +117,6 @@ def test_a_day_on_which_stock_runs_out_opens_the_items_that_do(page: Page) -> No
     back(page, "/", "Overview")
 
 
-@pytest.mark.browser
-@pytest.mark.timeout(900)
 def test_a_day_of_the_flow_opens_its_cases(page: Page) -> None:
     query = opened(page, "/", "chart-flow", BARS, "day")
     assert query == {"day": f"{NOW:%Y-%m-%d}"}
@@ -138,43 +124,12 @@ def test_a_day_of_the_flow_opens_its_cases(page: Page) -> None:
     back(page, "/", "Overview")
 
 
-@pytest.mark.browser
-@pytest.mark.timeout(900)
 def test_a_step_of_the_bridge_opens_the_rows_of_its_metric(page: Page) -> None:
     assert opened(page, "/margin?days=7", "chart-bridge", BARS, "metric") == {"metric": "gross_sales", "days": "7"}
     back(page, "/margin?days=7", "Margin by channel")
 
 
-@pytest.mark.browser
-@pytest.mark.timeout(900)
 def test_the_path_of_an_items_stock_opens_all_that_was_said_of_it(page: Page) -> None:
     assert opened(page, "/stock?only=all", "chart-fan", POINTS, "id", 1) == {"id": "A@NORTH"}
     expect(page.locator("h2", has_text="Stock A@NORTH")).to_be_visible(timeout=PATIENCE)
     back(page, "/stock?only=all", "Stock and stockout risk")
-
-
-def test_the_rows_of_a_day_add_up_to_the_point_that_was_clicked(shop: Store) -> None:
-    asked = Asked(facts=facts(shop), now=NOW, days=28)
-    for metric in ("orders", "on_time_fill_rate_units"):
-        for day, figure in daily(asked, metric):
-            made = made_of(Asked(facts=facts(shop), now=NOW, days=28, day=day), metric)
-            assert made.figures[0].value == figure.value, (metric, day)
-            if figure.value:
-                assert made.frame["numerator"].sum() == figure.numerator
-    assert sum(f.value or 0 for _, f in orders_a_day(asked)[0]) > 0
-
-
-def test_the_rows_that_keep_a_share_from_being_whole_come_first(shop: Store) -> None:
-    made = made_of(Asked(facts=facts(shop), now=NOW, days=28), "on_time_fill_rate_units")
-    missing = (made.frame["denominator"] - made.frame["numerator"]).to_list()
-    assert missing == sorted(missing, reverse=True)
-    assert missing[0] > 0
-
-
-def test_the_cases_of_a_day_are_as_many_as_its_bars_count(troubled: Store) -> None:
-    flow = case_flow(troubled, NOW, 14)
-    assert sum(day.opened for day in flow) > 0
-    for day in flow:
-        steps = case_steps(troubled, day.day)
-        opens = sum(step.opens for step in steps)
-        assert (opens, len(steps) - opens) == (day.opened, day.cleared)
