@@ -22,6 +22,17 @@ def note(hands: Hands, model: str, key: int, words: str = "") -> None:
         hands.create("ir.note", {"resource": f"{model},{key}", "message": message})
 
 
+def cancel(hands: Hands, model: str, key: str, *, otherwise: str) -> str:
+    """Cancel a sale or a purchase, unless it is cancelled or was confirmed; `otherwise` says what to do then."""
+    what, document = model.partition(".")[0], hands.one(model, key, "state", "_timestamp")
+    if document["state"] == "cancelled":
+        return f"{what} {key} is cancelled already"
+    if document["state"] not in ("draft", "quotation"):
+        raise refused(f"{what} {key} is {document['state']}: {otherwise}")
+    hands.press(model, "cancel", document["id"], seen=document["_timestamp"])
+    return f"{what} {key} is {hands.state(model, document['id'])}"
+
+
 def assigned(hands: Hands, model: str, key: int) -> str:
     """Tell what became of an assignment: Tryton itself answers nothing, whether there was stock or not."""
     [found] = hands.rows(model, [("id", "=", key)], "state", "partially_assigned")

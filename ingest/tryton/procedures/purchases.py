@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from ingest.tryton import write
 from ingest.tryton.hands import Hands, Raw, refused
-from ingest.tryton.procedures.common import PURCHASE
+from ingest.tryton.procedures.common import PURCHASE, cancel
 
 
 def create_purchase(hands: Hands, verb: write.CreatePurchase) -> str:
@@ -84,10 +84,4 @@ def _own_currency(hands: Hands) -> int:
 
 def cancel_purchase(hands: Hands, verb: write.CancelPurchase) -> str:
     """Cancel it, unless it is cancelled or was confirmed."""
-    purchase = hands.one(PURCHASE, verb.purchase, "state", "_timestamp")
-    if purchase["state"] == "cancelled":
-        return f"purchase {verb.purchase} is cancelled already"
-    if purchase["state"] not in ("draft", "quotation"):
-        raise refused(f"purchase {verb.purchase} is {purchase['state']}: the supplier has it; call it off there")
-    hands.press(PURCHASE, "cancel", purchase["id"], seen=purchase["_timestamp"])
-    return f"purchase {verb.purchase} is {hands.state(PURCHASE, purchase['id'])}"
+    return cancel(hands, PURCHASE, verb.purchase, otherwise="the supplier has it; call it off there")

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 from ingest.tryton import write
 from ingest.tryton.hands import Hands, Raw, overtaken, refused
-from ingest.tryton.procedures.common import OURS, SALE, SHIPMENT, note
+from ingest.tryton.procedures.common import OURS, SALE, SHIPMENT, cancel, note
 
 #: What a shipment has before anybody takes anything off a shelf.
 NOT_PICKED = ("draft", "waiting", "assigned")
@@ -118,13 +118,7 @@ def advance(hands: Hands, sale: int, upto: str) -> str:
 
 def cancel_sale(hands: Hands, verb: write.CancelSale) -> str:
     """Cancel it, unless it is cancelled or went too far."""
-    sale = hands.one(SALE, verb.sale, "state", "_timestamp")
-    if sale["state"] == "cancelled":
-        return f"sale {verb.sale} is cancelled already"
-    if sale["state"] not in ("draft", "quotation"):
-        raise refused(f"sale {verb.sale} is {sale['state']}: cancel its shipments and let Tryton handle the exception")
-    hands.press(SALE, "cancel", sale["id"], seen=sale["_timestamp"])
-    return f"sale {verb.sale} is {hands.state(SALE, sale['id'])}"
+    return cancel(hands, SALE, verb.sale, otherwise="cancel its shipments and let Tryton handle the exception")
 
 
 def hold_sale(hands: Hands, verb: write.HoldSale) -> str:
