@@ -48,7 +48,7 @@ class Verbs:
         return verb in SPELLINGS.get(self.system, {})
 
     def set_listing_quantity(self, listing: str, quantity: int, *, expected: int, reference: str) -> WriteRequest:
-        """Set what a channel offers, if it still offers `expected`."""
+        """Set what a channel offers, if it still offers what was expected."""
         return self._spell("set_listing_quantity")(listing, quantity, expected=expected, reference=reference)
 
     def set_listing_active(self, listing: str, *, active: bool, expected: bool, reference: str) -> WriteRequest:
@@ -66,7 +66,7 @@ class Verbs:
         return self._spell("push_fulfilment")(order, units, carrier=carrier, tracking=tracking, reference=reference)
 
     def set_stock_level(self, level: str, quantity: int, *, expected: int, below_reserved: bool) -> WriteRequest:
-        """Set what a channel itself keeps of an item at a location, if it still keeps `expected`."""
+        """Set what a channel itself keeps of an item at a location, if it still keeps what was expected."""
         return self._spell("set_stock_level")(level, quantity, expected=expected, below_reserved=below_reserved)
 
     def repair_reserved(self, level: str, *, reserved: int, held: int, through: str, accepted: bool) -> WriteRequest:
@@ -112,7 +112,7 @@ class Verbs:
         return self._spell("cancel_sale")(sale, reference=reference)
 
     def count_stock(self, sku: str, location: str, units: int, *, expected: int, reference: str) -> WriteRequest:
-        """Book a count of an item at a location, if the books still say `expected`."""
+        """Book a count of an item at a location, if the books still say what was expected."""
         return self._spell("count_stock")(sku, location, units, expected=expected, reference=reference)
 
     def take_back(

@@ -72,7 +72,7 @@ def _source(name: str, streams: Sequence[StreamStatus], now: datetime, due: Due)
         "silent": f"{silent}: {worst.error}" if worst.error else silent,
         "failing": f"{worst.stream} fails: {worst.error or worst.error_class or 'unknown cause'}",
         "late": f"{worst.stream} is {words.span(now - until)} behind" if until else "late",
-        "reading": "first read under way",
+        "reading": "first read not finished yet",
         "empty": "nothing received yet",
         "at rest": "brought in by file",
         "fresh": f"complete to {words.ago(until, now)}",

@@ -109,7 +109,7 @@ def test_a_file_has_no_schedule_and_is_never_late() -> None:
 def test_a_connection_that_is_read_for_the_first_time_is_no_file() -> None:
     first = status(succeeded_at=None, as_of=None)
     due = {(first.connection, first.stream): timedelta(minutes=1)}
-    assert overall([first], NOON, due).sentence == "shop: first read under way"
+    assert overall([first], NOON, due).sentence == "shop: first read not finished yet"
 
 
 def test_the_badge_names_the_worst_source() -> None:
