@@ -48,7 +48,7 @@ def seeded(installed: Installed, say: Say) -> tuple[Path, Merchant]:
     """Give the folder of the seeded, stopped cluster and what it holds; make it where there is none."""
     folder = cache() / f"seeded-{digest(SEEDS, server_version())}"
     with locked(cache() / "seed.lock"):
-        if not _is_of_today(folder / "merchant.json"):
+        if not _is_fresh(folder / "merchant.json"):
             _make(installed, folder, say)
     return folder / "data", msgspec.json.decode((folder / "merchant.json").read_bytes(), type=Merchant)
 
@@ -72,7 +72,7 @@ def bare(installed: Installed, say: Say) -> Path:
     return folder
 
 
-def _is_of_today(file: Path) -> bool:
+def _is_fresh(file: Path) -> bool:
     return file.exists() and time.time() - file.stat().st_mtime < FRESH_SECONDS
 
 
