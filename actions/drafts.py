@@ -5,19 +5,20 @@ A document is drafted for one item at one location. A person at the remote sends
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import polars as pl
 
-from actions.plans import Ask, Change, Draft, Intent, Verdict
+from actions.plans import Ask, Change, Draft, Drafted, Intent, Verdict
 from actions.view import View
 from data.errors import RequestError
 from ingest.adapter import WriteRequest
 
 SHOWS_AFTER = timedelta(days=3)  #: until the goods of a draft should be there
+BRINGING = ("purchase", "transfer")  #: documents that bring units to a place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,61 @@ def short_units(case: Mapping[str, Any], view: View) -> int:
     stock = view.atp().filter(here)
     demand = int(view.facts.frame("order_line").filter(here)["open_units"].sum())
     return max(demand - (int(stock["sellable"][0]) if stock.height else 0), 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """How much of a want is left, and what of it earlier drafts of ours bring already."""
+
+    units: int
+    why: tuple[str, ...]
+    blocked: str | None = None
+
+
+def still_wanted(ask: Ask, units: int, *, nouns: Iterable[str], projected: bool) -> Wanted:
+    """Take what earlier drafts of ours bring to the case's place off a want.
+
+    A want of the projection has those in it whose documents were read before its facts were published (`projected`);
+    a want by open demand and stock has none in it that did not arrive.
+    """
+    since = ask.view.projected_from if projected else None
+    here = [
+        one
+        for one in ask.drafted
+        if one.destination == ask.case["location"]
+        and one.noun in nouns
+        and (since is None or one.read_at is None or one.read_at > since)
+    ]
+    coming = _what_each_brings(here, ask.view)
+    if not coming:
+        return Wanted(units=units, why=())
+    by = ", ".join(f"action {number}" for number in coming)
+    words = f"{sum(coming.values())} of {ask.case['sku']} are on their way to {ask.case['location']} by {by}"
+    left = max(units - sum(coming.values()), 0)
+    return Wanted(units=left, why=(words,), blocked=None if left else f"{words}; nothing more is wanted there")
+
+
+def leaving(ask: Ask, origin: str) -> int:
+    """Count the units that earlier transfers of ours are still to take from a place where they lie."""
+    from_here = [one for one in ask.drafted if one.origin == origin]
+    return sum(_what_each_brings(from_here, ask.view, statuses=("draft",)).values())
+
+
+def _what_each_brings(
+    earlier: Iterable[Drafted], view: View, statuses: tuple[str, ...] = ("draft", "sent", "confirmed")
+) -> dict[int, int]:
+    """Give the units, above zero, by action."""
+    brought = {one.action: _on_the_way(one, view, statuses) for one in earlier}
+    return {action: units for action, units in brought.items() if units > 0}
+
+
+def _on_the_way(one: Drafted, view: View, statuses: tuple[str, ...]) -> int:
+    """Give what a document still brings: as the facts state it, all of it where they do not know it yet."""
+    lines = view.facts.frame(f"{one.noun}_line").filter(pl.col("reference") == one.reference)
+    if lines.is_empty():
+        return one.units
+    open_units = pl.col("ordered_units") - pl.col("received_units") if one.noun == "purchase" else pl.col("units")
+    return int(lines.filter(pl.col("status").is_in(statuses)).select(open_units.sum()).item())
 
 
 def drafting(
@@ -91,10 +147,23 @@ def judged(intent: Intent, document: Document | None, noun: str) -> Verdict:
         gone = document.status == "cancelled"
         words = f"{noun} {document.number} is {document.status}"
         return Verdict(state="verified" if gone else "absent", words=words, seen=seen)
-    right = units == {expected["sku"]: expected["units"]} and document.reference == intent.reference
-    if not right or any(expected.get(name, party) != party for name, party in document.parties.items()):
-        return Verdict(state="mismatch", words=f"{noun} {document.number} says something else: {units}", seen=seen)
-    return Verdict(state="verified", words=f"{noun} {document.number} is a {document.status} of {units}", seen=seen)
+    elsewhere = any(expected.get(name, party) != party for name, party in document.parties.items())
+    if document.reference != intent.reference or elsewhere or not _is_as_drafted(document, expected):
+        words = f"{noun} {document.number} says something else: it is {document.status}, with {units}"
+        return Verdict(state="mismatch", words=words, seen=seen)
+    drafted, stands = expected["units"], units[expected["sku"]]
+    changed = "" if stands == drafted else f", where {drafted} were drafted"
+    words = f"{noun} {document.number} is {document.status}: {stands} {expected['sku']}{changed}"
+    return Verdict(state="verified", words=words, seen=seen)
+
+
+def _is_as_drafted(document: Document, expected: Mapping[str, Any]) -> bool:
+    """A draft must say what we wrote. Who sent it may have changed the units: that is their word, no lie about ours."""
+    if document.status == "cancelled":
+        return False
+    if document.status == "draft":
+        return dict(document.units) == {expected["sku"]: expected["units"]}
+    return document.units.get(expected["sku"], 0) > 0
 
 
 def found(intent: Intent, document: Document | None, noun: str) -> Document:

@@ -18,11 +18,12 @@ from actions import tables as t
 from actions.cases import Step
 from actions.desk import Desk, kept_schedules
 from actions.people import ENGINE, Person, require
-from actions.plans import ActionType, Ask, Card, Draft, Intent, Look
+from actions.plans import ActionType, Ask, Card, Draft, Drafted, Intent, Look
 from actions.policy import Policy, policy_of, standstill
 from actions.registry import action_type
 from actions.rows import DONE, intent_of, load, move_on
 from actions.targets import Targets, target_of
+from actions.under_way import drafted, overtaken
 from actions.view import View, lateness
 from data.errors import RequestError, SourceError
 from data.events import Event, encode
@@ -80,7 +81,12 @@ def plan(
     key = _key(f"case-{case_id}", chosen, remote, _revision(desk, case_id, chosen))
     reference = f"fillwell/case-{case_id}/{key[-10:]}"
     system = _system(targets, look.connection)
-    ask = Ask(case=case, view=view, look=look, remote=remote, reference=reference, system=system, choice=choice or {})
+    with desk.read() as conn:
+        earlier = drafted(conn, case["sku"], now=desk.now) if kind.brings_units else ()
+    ask = Ask(
+        case=case, view=view, look=look, remote=remote, reference=reference, system=system, choice=choice or {},
+        drafted=earlier,
+    )  # fmt: skip
     try:
         draft = kind.plan(ask)
     except VerbMissing as missing:
@@ -88,7 +94,7 @@ def plan(
     card = _card(desk, view, kind, draft, policy, reference, system)
     if card.blocked is not None:
         return Planned(card=card, action=None, created=False, words=f"blocked: {card.blocked}")
-    return _store(desk, case, kind, look, draft, card, policy, key=key, by=by, system=system)
+    return _store(desk, case, kind, look, draft, card, policy, key=key, by=by, system=system, earlier=earlier)
 
 
 def plan_due(desk: Desk, view: View, targets: Targets, *, most: int = 20) -> int:
@@ -157,7 +163,7 @@ def approve(desk: Desk, action_id: int, *, by: Person) -> Step:
 def approve_in(conn: sa.Connection, action_id: int, by: Person, now: int) -> Step:
     """Approve an action within a transaction; whoever calls it has made sure that the person may."""
     row = load(conn, action_id)
-    held = _forbidden(conn, row)
+    held = _forbidden(conn, row, now)
     if held is not None:
         return Step(action_id, row["status"], False, held)
     before = _approvals(conn, action_id)
@@ -171,23 +177,23 @@ def approve_in(conn: sa.Connection, action_id: int, by: Person, now: int) -> Ste
     return Step(action_id, "approved", True, f"action {action_id} is approved")
 
 
-def would_refuse(conn: sa.Connection, action_id: int, by: Person) -> str | None:
+def would_refuse(conn: sa.Connection, action_id: int, by: Person, now: int) -> str | None:
     """Say why this person's approval would not let a planned action be sent; None where it would."""
     row = load(conn, action_id)
     enough = _are_enough(row, _approvals(conn, action_id) | {by.name})
-    return _forbidden(conn, row) or (None if enough else _NEEDS_ANOTHER)
+    return _forbidden(conn, row, now) or (None if enough else _NEEDS_ANOTHER)
 
 
 _NEEDS_ANOTHER = "above the limit for one person: somebody else must approve it too"
 
 
-def _forbidden(conn: sa.Connection, row: Mapping[str, Any]) -> str | None:
+def _forbidden(conn: sa.Connection, row: Mapping[str, Any], now: int) -> str | None:
     if row["status"] != "planned":
         return f"it is already {row['status']}"
     ladder = policy_of(conn, row["type"]).ladder
     if ladder in ("off", "shadow", "draft"):
         return f"{row['type']} stands on {ladder}: cards are made, nothing is approved or sent"
-    return None
+    return overtaken(conn, row, now)
 
 
 def _approvals(conn: sa.Connection, action_id: int) -> set[str]:
@@ -249,6 +255,10 @@ def promise_of(kind: ActionType[Any], draft: Draft, system: str) -> Promise:
     return verbs.promise(system, draft.request)
 
 
+def _known(earlier: tuple[Drafted, ...]) -> list[int]:
+    return [one.action for one in earlier]
+
+
 def _card(
     desk: Desk, view: View, kind: ActionType[Any], draft: Draft, policy: Policy, reference: str, system: str
 ) -> Card:
@@ -305,6 +315,7 @@ def _store(
     by: Person,
     system: str,
     undoes: int | None = None,
+    earlier: tuple[Drafted, ...] = (),
 ) -> Planned:
     intent = Intent(
         type=kind.id, connection=look.connection, stream=look.stream, key=look.key, request=draft.request,
@@ -330,6 +341,9 @@ def _store(
             )
         if cases.load(conn, case_id)["version"] != case["version"]:
             words = f"somebody was faster: case {case_id} has changed since it was read"
+            return Planned(card=card, action=None, created=False, words=words)
+        if kind.brings_units and undoes is None and _known(drafted(conn, case["sku"], now=now)) != _known(earlier):
+            words = f"somebody was faster: more of {case['sku']} was drafted meanwhile; plan it anew"
             return Planned(card=card, action=None, created=False, words=words)
         other = conn.execute(
             sa.select(a.id, a.status).where(a.case_id == case_id, a.target == draft.target, a.status.not_in(DONE))

@@ -6,7 +6,7 @@ and which command takes it back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, TypeVar
@@ -44,6 +44,26 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drafted:
+    """A document that an earlier action of ours makes or made, for one item."""
+
+    action: int
+    noun: str  #: purchase | transfer
+    reference: str
+    sku: str
+    units: int
+    destination: str
+    origin: str | None  #: where a transfer comes from
+    approved_at: datetime
+    read_at: datetime | None  #: since when the log has the remote's own word for it
+
+    @property
+    def words(self) -> str:
+        """Say what it brings."""
+        return f"a {self.noun} of {self.units} {self.sku} for {self.destination}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ask:
     """Everything that a plan may depend on."""
 
@@ -56,6 +76,7 @@ class Ask:
         ""  #: the kind of system that is looked at: it decides how a verb is spelled, and whether there is one
     )
     choice: Mapping[str, int | str] = field(default_factory=dict)  #: what a person chose to do otherwise
+    drafted: Sequence[Drafted] = ()  #: earlier documents of ours for the case's item
 
     @property
     def verbs(self) -> Verbs:
@@ -161,6 +182,7 @@ class ActionType(Generic[C]):
     verify: Callable[[Intent, Event | None, Meanwhile], Verdict]
     undo: Callable[[Intent, Event | None, str], Draft] | None = None
     document: str | None = None  #: kind of event that states the thing made
+    brings_units: bool = False  #: its document brings units of the case's item to the case's location
     finds: Callable[[Intent, Event], bool] | None = None  #: recognises it; by our reference where it is not given
     internal: bool = False  #: changes nothing at a remote: it has no request, and failing is no mismatch
     idempotent: bool = True  #: the remote keeps idempotency keys: the same key twice has one effect

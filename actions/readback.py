@@ -16,7 +16,7 @@ from actions.desk import Desk, as_json, moment
 from actions.people import ENGINE, Person, require
 from actions.plans import ActionType, Intent, Meanwhile, Verdict, sold_since
 from actions.policy import count_verified, count_wrong, standstill
-from actions.registry import action_type
+from actions.registry import action_type, action_types
 from actions.rows import ids, intent_of, load, move_on
 from actions.sending import ATTEMPTS
 from actions.targets import OWN, Target, Targets, find_event, target_of
@@ -36,8 +36,11 @@ def verify(desk: Desk, action_id: int, *, by: Person, targets: Targets) -> Step:
     require(desk, by, "verify", f"action/{action_id}")
     with desk.read() as conn:
         row, halted = load(conn, action_id), standstill(conn)
+        later = _later(conn, row) if row["status"] == "verified" else None
     if row["status"] not in ("confirmed", "unknown", "verified"):
         return Step(action_id, row["status"], False, f"there is nothing to verify: it is {row['status']}")
+    if later is not None:
+        return Step(action_id, "verified", False, f"action {later} came after it: what stands there now is that one's")
     if halted is not None:
         return Step(action_id, row["status"], False, halted)
     intent, kind, target = intent_of(row), action_type(row["type"]), target_of(targets, row["system"])
@@ -67,9 +70,34 @@ def _judge(
 def verify_due(desk: Desk, targets: Targets, *, by: Person = ENGINE) -> int:
     """Read back what is open, and a second time what was verified a while ago; returns how many were decided."""
     a = t.action.c
-    again = sa.and_(a.status == "verified", a.recheck_at.is_not(None), a.recheck_at <= desk.now)
+    next_one = t.action.alias("next_one")
+    again = sa.and_(
+        a.status == "verified", a.recheck_at.is_not(None), a.recheck_at <= desk.now,
+        ~sa.exists().where(_comes_after(next_one), next_one.c.status.in_(t.IN_FLIGHT)),
+    )  # fmt: skip
     due = ids(desk, sa.or_(a.status.in_(("confirmed", "unknown")), again))
     return sum(verify(desk, action_id, by=by, targets=targets).done for action_id in due)
+
+
+def _comes_after(next_one: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Match what takes an action back, or sets the same thing anew; a new document leaves the earlier one alone."""
+    a, n = t.action.c, next_one.c
+    makers = [kind.id for kind in action_types().values() if kind.document is not None]
+    anew = sa.and_(n.system == a.system, n.target == a.target, n.type == a.type, a.type.not_in(makers), n.id > a.id)
+    return sa.or_(n.undoes == a.id, anew)
+
+
+def _later(conn: sa.Connection, row: Mapping[str, Any]) -> int | None:
+    """Name the action that has changed the same thing since; what a read-back shows is that one's work."""
+    next_one = t.action.alias("next_one")
+    reached = next_one.c.status.in_((*t.IN_FLIGHT, "verified", "mismatch"))
+    query = (
+        sa.select(sa.func.min(next_one.c.id))
+        .select_from(t.action.join(next_one, _comes_after(next_one)))
+        .where(t.action.c.id == row["id"], reached)
+    )
+    found: int | None = conn.execute(query).scalar_one()
+    return found
 
 
 def _read_back(
@@ -133,8 +161,17 @@ def _conclude(desk: Desk, row: Mapping[str, Any], kind: ActionType[Any], verdict
             conn, now, by.name, by.entry, f"read_back_{status}", f"action/{row['id']}",
             {"verdict": verdict.state, "words": verdict.words, "seen": dict(verdict.seen)},
         )  # fmt: skip
+        if status == "verified":
+            _relieve(conn, row)
         _after(conn, row, status, verdict, now, by, again=row["status"] == "verified")
     return Step(row["id"], status, status in ("verified", "mismatch"), words)
+
+
+def _relieve(conn: sa.Connection, row: Mapping[str, Any]) -> None:
+    """End the second looks at what this action has taken back or set anew."""
+    a, this_one = t.action.c, t.action.alias("this_one")
+    after = sa.exists().where(this_one.c.id == row["id"], _comes_after(this_one))
+    conn.execute(sa.update(t.action).where(a.status == "verified", after).values(recheck_at=None))
 
 
 def _next(row: Mapping[str, Any], kind: ActionType[Any], verdict: Verdict, *, settled: bool) -> tuple[str, str]:

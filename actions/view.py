@@ -71,6 +71,7 @@ class View:
     facts: Facts
     now: datetime
     projection: pl.DataFrame | None = None
+    projected_from: datetime | None = None  #: when the facts were published on which the projection rests
     statuses: Sequence[StreamStatus] = ()
     schedules: Sequence[Schedule] = ()
     accounts: Mapping[str, Account] = field(default_factory=dict)  #: by connection

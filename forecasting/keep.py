@@ -14,7 +14,7 @@ from forecasting.projection import SCHEMA
 
 FILE = "projection.parquet"
 #: Raised with every change of columns or meaning: a file of another program version is ignored, not guessed at.
-VERSION = "2"
+VERSION = "3"
 
 
 class Projection(NamedTuple):
@@ -22,14 +22,15 @@ class Projection(NamedTuple):
 
     frame: pl.DataFrame
     publication: int
+    published_at: datetime  #: what was read later is not in it
     at: datetime
 
 
-def save_projection(folder: Path, frame: pl.DataFrame, publication: int, at: datetime) -> None:
+def save_projection(folder: Path, made: Projection) -> None:
     """Keep a projection; a reader sees the old file or the new one, never a part of either."""
     written = folder / f".{FILE}.{os.getpid()}"
-    metadata = {"version": VERSION, "publication": str(publication), "at": str(to_micros(at))}
-    frame.write_parquet(written, metadata=metadata)
+    times = {"published_at": str(to_micros(made.published_at)), "at": str(to_micros(made.at))}
+    made.frame.write_parquet(written, metadata={"version": VERSION, "publication": str(made.publication), **times})
     written.replace(folder / FILE)
 
 
@@ -46,4 +47,5 @@ def load_projection(folder: Path) -> Projection | None:
         return None
     if frame.schema != SCHEMA:
         return None
-    return Projection(frame, int(metadata["publication"]), from_micros(int(metadata["at"])))
+    published_at, at = (from_micros(int(metadata[name])) for name in ("published_at", "at"))
+    return Projection(frame, int(metadata["publication"]), published_at, at)

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import polars as pl
 
-from actions.drafts import SHOWS_AFTER, Document, cancelling, drafting, found, judged, projected, short_units
+from actions.drafts import (
+    BRINGING,
+    SHOWS_AFTER,
+    Document,
+    Wanted,
+    cancelling,
+    drafting,
+    found,
+    judged,
+    projected,
+    short_units,
+    still_wanted,
+)
 from actions.plans import ActionType, Ask, Draft, Intent, Look, Meanwhile, Verdict
 from actions.view import View
 from data.errors import RequestError
@@ -21,11 +34,14 @@ def look(case: Mapping[str, Any], view: View) -> Look:
     return Look(connection=supplier["connection"], stream="purchases", key=None)
 
 
+_NO_COST = "the unit cost is not known, so neither is the value"
+
+
 def plan(ask: Ask) -> Draft:
     """Order what the projection suggests, or what is short, rounded up to the supplier's minimum and pack."""
     case, supplier = ask.case, _supplier(ask.case, ask.view)
-    wanted, why = _wanted(case, ask)
-    units, rounding = _rounded(wanted, supplier)
+    wanted = _wanted(case, ask)
+    units, rounding = _rounded(wanted.units, supplier)
     if "units" in ask.choice:
         units, rounding = int(ask.choice["units"]), "chosen by a person"
     if units <= 0:
@@ -43,9 +59,10 @@ def plan(ask: Ask) -> Draft:
         units=units,
         parties={"supplier": name, "location": location, **day},
         words=f"draft a purchase of {units} {case['sku']} from {name} for {location}{by}",
-        why=(why, rounding, *(() if cost is not None else ("the unit cost is not known, so neither is the value",))),
+        why=(*wanted.why, rounding, *(() if cost is not None else (_NO_COST,))),
         harmless="none: a draft goes to nobody until a person sends it",
         unit_cost_minor=cost or 0,
+        blocked=wanted.blocked,
     )
 
 
@@ -108,14 +125,21 @@ def _supplier(case: Mapping[str, Any], view: View) -> dict[str, Any]:
     }
 
 
-def _wanted(case: Mapping[str, Any], ask: Ask) -> tuple[int, str]:
+def _wanted(case: Mapping[str, Any], ask: Ask) -> Wanted:
+    """Take what the projection suggests, else what is short, less what earlier drafts of ours bring."""
     row = projected(case, ask.view)
     if row is not None and row["suggestion"] == "order" and (row["suggested_units"] or 0) > 0:
-        return int(row["suggested_units"]), f"the projection suggests {row['suggested_units']}: {row['arithmetic']}"
-    short = short_units(case, ask.view)
-    if short == 0 and "units" not in ask.choice:
-        raise RequestError(f"nothing is short of {case['sku']} at {case['location']} now; give the units to order")
-    return short, f"open demand is {short} beyond the stock"
+        units = int(row["suggested_units"])
+        left = still_wanted(ask, units, nouns=BRINGING, projected=True)
+        why = f"the projection suggests {units}: {row['arithmetic']}"
+    else:
+        units = short_units(case, ask.view)
+        if units == 0 and "units" not in ask.choice:
+            raise RequestError(f"nothing is short of {case['sku']} at {case['location']} now; give the units to order")
+        left = still_wanted(ask, units, nouns=BRINGING, projected=False)
+        why = f"open demand is {units} beyond the stock"
+    chosen = "units" in ask.choice
+    return replace(left, why=(why, *left.why), blocked=None if chosen else left.blocked)
 
 
 def _rounded(wanted: int, supplier: Mapping[str, Any]) -> tuple[int, str]:
@@ -133,5 +157,6 @@ ACTION: ActionType[None] = ActionType(
     verify=verify,
     undo=undo,
     document="purchase",
+    brings_units=True,
     shows_after=SHOWS_AFTER,
 )

@@ -7,7 +7,20 @@ from typing import Any
 
 import polars as pl
 
-from actions.drafts import SHOWS_AFTER, Document, cancelling, drafting, found, judged, projected, short_units
+from actions.drafts import (
+    BRINGING,
+    SHOWS_AFTER,
+    Document,
+    Wanted,
+    cancelling,
+    drafting,
+    found,
+    judged,
+    leaving,
+    projected,
+    short_units,
+    still_wanted,
+)
 from actions.plans import ActionType, Ask, Draft, Intent, Look, Meanwhile, Verdict
 from actions.view import View
 from data.errors import RequestError
@@ -26,12 +39,8 @@ def plan(ask: Ask) -> Draft:
     """Move what is short, from where the projection says or where most is free, never more than is free there."""
     case = ask.case
     origin, spare = _origin(case, ask)
-    row = projected(case, ask.view)
-    suggested = row["suggested_units"] if row is not None and row["suggestion"] == "transfer" else None
-    wanted = int(ask.choice.get("units", suggested or short_units(case, ask.view)))
-    if wanted <= 0:
-        raise RequestError(f"nothing is short of {case['sku']} at {case['location']} now; give the units to move")
-    units, location = min(wanted, spare), case["location"]
+    wanted, location = _wanted(ask), case["location"]
+    units = min(wanted.units, spare)
     return drafting(
         ask,
         "transfer",
@@ -39,10 +48,10 @@ def plan(ask: Ask) -> Draft:
         units=units,
         parties={"origin": origin, "destination": location},
         words=f"draft a transfer of {units} {case['sku']} from {origin} to {location}",
-        why=(f"{wanted} are wanted at {location}", f"{origin} has {spare} free to promise"),
+        why=(*wanted.why, f"{wanted.units} are wanted at {location}", f"{origin} has {spare} free to promise"),
         harmless="none: a draft moves nothing until a person sends it",
         unit_cost_minor=_unit_cost(case, ask.view),
-        blocked=None if units > 0 else f"{origin} has nothing free",
+        blocked=wanted.blocked or (None if units > 0 else f"{origin} has nothing free"),
     )
 
 
@@ -67,6 +76,26 @@ def _document(event: Event | None) -> Document | None:
     )  # fmt: skip
 
 
+def _wanted(ask: Ask) -> Wanted:
+    """Take a person's number as it is; else what the projection suggests or what is short, less what is on its way.
+
+    What is owed now is moved even where a purchase is on its way: a transfer is there sooner.
+    """
+    case = ask.case
+    if "units" in ask.choice:
+        wanted = Wanted(units=int(ask.choice["units"]), why=())
+    else:
+        row = projected(case, ask.view) or {}
+        suggested = row["suggested_units"] if row.get("suggestion") == "transfer" else None
+        if suggested:
+            wanted = still_wanted(ask, suggested, nouns=BRINGING, projected=True)
+        else:
+            wanted = still_wanted(ask, short_units(case, ask.view), nouns=("transfer",), projected=False)
+    if wanted.units <= 0 and wanted.blocked is None:
+        raise RequestError(f"nothing is short of {case['sku']} at {case['location']} now; give the units to move")
+    return wanted
+
+
 def _origin(case: Mapping[str, Any], ask: Ask) -> tuple[str, int]:
     """Choose where it comes from: a person's choice, the projection's, else where most is free."""
     free = ask.view.atp().filter((pl.col("sku") == case["sku"]) & (pl.col("location") != case["location"]))
@@ -76,8 +105,9 @@ def _origin(case: Mapping[str, Any], ask: Ask) -> tuple[str, int]:
         free = free.filter(pl.col("location") == str(chosen))
     if free.is_empty():
         raise RequestError(f"no other location counts {case['sku']}; order it instead")
-    best = free.sort("atp", "location", descending=[True, False]).to_dicts()[0]
-    return best["location"], max(int(best["atp"]), 0)
+    spare = {row["location"]: row["atp"] - leaving(ask, row["location"]) for row in free.to_dicts()}
+    best = min(spare, key=lambda location: (-spare[location], location))
+    return best, max(int(spare[best]), 0)
 
 
 def _unit_cost(case: Mapping[str, Any], view: View) -> int:
@@ -94,5 +124,6 @@ ACTION: ActionType[None] = ActionType(
     verify=verify,
     undo=undo,
     document="transfer",
+    brings_units=True,
     shows_after=SHOWS_AFTER,
 )

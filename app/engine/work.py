@@ -23,7 +23,7 @@ from data.errors import ConfigError, SourceRejected, SourceUnavailable
 from data.log.status import StreamStatus, statuses
 from data.publish import Publication, facts_of, latest_publication, publish
 from data.store import Store
-from forecasting.keep import load_projection, save_projection
+from forecasting.keep import Projection, load_projection, save_projection
 from ingest.adapter import Adapter
 from ingest.identity import read_again
 from ingest.sync import Drift, StreamPull, pull_all, reconcile, sweep
@@ -143,7 +143,7 @@ def project_stock(engine: Engine) -> None:
     if publication is not None:
         now = engine.clock()
         frame = project(facts_of(engine.store, publication), now=now)
-        save_projection(engine.folder, frame, publication.id, now)
+        save_projection(engine.folder, Projection(frame, publication.id, publication.published_at, now))
 
 
 def look(engine: Engine) -> View | None:
@@ -158,6 +158,7 @@ def look(engine: Engine) -> View | None:
         facts=facts_of(engine.store, publication),
         now=engine.clock(),
         projection=None if kept is None else kept.frame,
+        projected_from=None if kept is None else kept.published_at,
         statuses=health,
         schedules=engine.schedules,
         accounts=engine.connected.accounts,

@@ -23,7 +23,7 @@ from actions.view import Account, View
 from app.connect import accounts_of, connections_of
 from app.services.clock import business_now
 from app.services.freshness import read_streams
-from app.services.projection import projection
+from app.services.projection import newest_projection
 from app.services.schedules import schedules
 from app.services.workspace import facts
 from data.clock import system_clock
@@ -98,10 +98,12 @@ def accounts(store: Store) -> Mapping[str, Account]:
 
 def view_of(store: Store, now: datetime) -> View:
     """Take the view that plans are made on."""
+    projected = newest_projection(store, now)
     return View(
         facts=facts(store),
         now=now,
-        projection=projection(store, now),
+        projection=projected.frame,
+        projected_from=projected.published_at,
         statuses=read_streams(store),
         schedules=schedules(store),
         accounts=accounts(store),

@@ -661,6 +661,43 @@ def test_an_undo_puts_the_remote_back_as_it_was(tmp_path: Path) -> None:
     assert shop.merchant.listings["web:MUG0"]["quantity"] == 40
 
 
+def test_what_was_taken_back_is_not_held_against_the_remote_by_the_second_look(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    [case] = cases_of(shop)
+    action = approved(shop, case)
+    sent(shop, action)
+    read_back(shop, action)
+    made = outbox.undo(shop.desk, drifting(shop.merchant), action, by=APPROVER, targets=shop.targets)
+    back = made.action or 0
+    outbox.approve(shop.desk, back, by=APPROVER)
+    sent(shop, back)
+    shop.merchant.step(10 * MINUTE)
+    outbox.verify_due(shop.desk, shop.targets)  # while the undo is still to be read back
+    assert (status(shop, action), status(shop, back)) == ("verified", "verified")
+    shop.merchant.step(10 * MINUTE)
+    assert outbox.verify_due(shop.desk, shop.targets) == 1, "only the undo is looked at again"
+    step = outbox.verify(shop.desk, action, by=OPERATOR, targets=shop.targets)
+    assert (step.done, step.status) == (False, "verified")
+    assert f"action {back} came after it" in step.words
+    assert queue(shop.desk, Filters(detector="X50")) == []
+
+
+def test_an_undo_that_was_refused_leaves_the_second_look_to_the_first(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    [case] = cases_of(shop)
+    action = approved(shop, case)
+    sent(shop, action)
+    read_back(shop, action)
+    made = outbox.undo(shop.desk, drifting(shop.merchant), action, by=APPROVER, targets=shop.targets)
+    outbox.approve(shop.desk, made.action or 0, by=APPROVER)
+    answers(shop, httpx.Response(400, json={"error": "no"}), applied=False)
+    assert sent(shop, made.action or 0) == "failed"
+    shop.merchant.move(shop.merchant.listings["web:MUG0"], 40, "nightly-job")
+    shop.merchant.step(10 * MINUTE)
+    outbox.verify_due(shop.desk, shop.targets)
+    assert status(shop, action) == "mismatch"
+
+
 def test_an_undo_of_what_moved_since_says_why_not(tmp_path: Path) -> None:
     shop = a_shop(tmp_path)
     [case] = cases_of(shop)

@@ -30,7 +30,7 @@ from data.log.append import Received, append, prepare, source_id
 from data.publish import publish
 from data.settings import read_settings
 from data.store import open_store
-from forecasting.keep import save_projection
+from forecasting.keep import Projection, save_projection
 from forecasting.projection import MODEL, project
 from tests.forecasting.factories import A_DAY, NOW, TODAY, a_shop, orders_a_day, stock
 
@@ -116,7 +116,7 @@ def test_it_judges_itself_beside_the_baseline() -> None:
 def test_a_kept_projection_of_the_same_publication_is_shown_as_it_is(home: Path) -> None:
     kept = project(a_shop(order_line=orders_a_day(2, sku="KEPT"), stock_position=stock(20, sku="KEPT")), now=NOW)
     folder = home / "workspaces" / "mine"
-    save_projection(folder, kept, 1, NOW)
+    save_projection(folder, Projection(kept, 1, NOW, NOW))
     assert "KEPT" in run("show")
-    save_projection(folder, kept, 99, NOW)
+    save_projection(folder, Projection(kept, 99, NOW, NOW))
     assert "KEPT" not in run("show"), "a projection of another publication is not this one's"

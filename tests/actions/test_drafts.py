@@ -1,0 +1,220 @@
+"""Drafts of purchases and transfers: what is drafted once is not drafted again, and what became of it is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from actions import outbox
+from actions.cases import Filters, queue
+from actions.detect import detect
+from actions.planning import Planned
+from actions.view import View
+from data.errors import RequestError
+from tests.actions.factories import APPROVER, MINUTE, NOON, OPERATOR, Raw, Shop, a_line, a_shop, facts, stock
+from tests.actions.test_commands import carry_out, short
+
+SUGGESTED: Raw = {
+    "sku": "MUG", "location": "NORTH", "p_stockout": 0.9, "suggestion": "transfer", "suggested_units": 12,
+    "supplier": "KILN", "suggested_from": "SOUTH", "arithmetic": "cover 14 days", "stockout_on": None,
+    "expected_lost_margin_minor": 100, "expected_lost_units": 2.0, "next_receipt_on": None, "available": 2,
+    "currency": "GBP",
+}  # fmt: skip
+
+
+def two_wants(*, spare: int = 20, **suggested: object) -> View:
+    """Owe seven mugs beyond the stock at NORTH, which the projection wants twelve for as well."""
+    return replace(
+        short(spare=spare, projection=pl.DataFrame([{**SUGGESTED, **suggested}])), projected_from=NOON - MINUTE
+    )
+
+
+def cases_of(shop: Shop, view: View) -> tuple[int, int]:
+    """See a view twice; give the case that it owes too much, and the one that it will run out."""
+    for n in range(2):
+        detect(shop.desk, replace(view, now=view.now + n * MINUTE), shadow=None)
+    by_detector = {case["detector"]: int(case["id"]) for case in queue(shop.desk)}
+    return by_detector["X01"], by_detector["X37"]
+
+
+def plan(shop: Shop, view: View, case: int, kind: str = "create_transfer_draft", **choice: int | str) -> Planned:
+    """Plan a draft."""
+    return outbox.plan(shop.desk, view, case, by=OPERATOR, targets=shop.targets, type=kind, choice=choice)
+
+
+def drafted(shop: Shop, view: View, case: int, kind: str = "create_transfer_draft", **choice: int | str) -> int:
+    """Draft and prove it."""
+    action = plan(shop, view, case, kind, **choice).action
+    assert carry_out(shop, action) == "verified"
+    return action or 0
+
+
+def with_transfer(view: View, reference: str, status: str, units: int) -> View:
+    """Let the facts show what became of a transfer."""
+    frames = {name: view.facts.frame(name).to_dicts() for name in ("order_line", "stock_position", "item", "supplier")}
+    line = {"entity": "T1", "sku": "MUG", "origin": "SOUTH", "destination": "NORTH", "status": status, "units": units,
+            "reference": reference}  # fmt: skip
+    return replace(view, facts=facts(**frames, transfer_line=[line]))
+
+
+def reference_of(shop: Shop, action: int) -> str:
+    """Give the words by which the remote knows an action."""
+    return str(next(a for a in outbox.actions(shop.desk) if a["id"] == action)["command"]["reference"])
+
+
+def test_what_one_case_was_given_is_not_drafted_again_for_another_of_the_same_place(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    view = two_wants(spare=50)
+    oversold, runs_out = cases_of(shop, view)
+    first = drafted(shop, view, oversold)
+    second = plan(shop, view, runs_out)
+    assert second.action is None
+    assert second.words == (
+        f"blocked: 12 of MUG are on their way to NORTH by action {first}; nothing more is wanted there"
+    )
+    assert len(shop.merchant.transfers) == 1
+
+
+@pytest.mark.parametrize(("kind", "words"), [
+    ("create_transfer_draft", "draft a transfer of 5 MUG from SOUTH to NORTH"),
+    ("create_purchase_draft", "draft a purchase of 8 MUG from KILN for NORTH"),
+])  # fmt: skip
+def test_only_the_rest_of_a_want_is_drafted(tmp_path: Path, kind: str, words: str) -> None:
+    shop = a_shop(tmp_path)
+    view = two_wants(spare=50, suggestion="transfer" if kind == "create_transfer_draft" else "order")
+    oversold, runs_out = cases_of(shop, view)
+    first = drafted(shop, view, oversold, units=7)
+    card = plan(shop, view, runs_out, kind).card
+    assert card is not None
+    assert card.words == words
+    assert any(f"7 of MUG are on their way to NORTH by action {first}" in why for why in card.why)
+
+
+def test_a_person_who_names_the_units_gets_them(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    view = two_wants(spare=50)
+    oversold, runs_out = cases_of(shop, view)
+    drafted(shop, view, oversold)
+    assert carry_out(shop, plan(shop, view, runs_out, units=3).action) == "verified"
+
+
+def test_a_transfer_is_not_held_up_by_a_purchase_that_comes_later(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    view = short(spare=50)
+    oversold, _ = cases_of(shop, two_wants(spare=50))
+    drafted(shop, view, oversold, "create_purchase_draft")
+    again = replace(view, now=NOON + timedelta(days=4))
+    with shop.desk.write() as conn:
+        conn.exec_driver_sql("UPDATE case_ SET status = 'open', version = version + 1")
+    assert plan(shop, again, oversold).action is not None
+    assert plan(shop, again, oversold, "create_purchase_draft").action is None
+
+
+def test_a_projection_that_knows_the_draft_is_not_reduced_by_it_again(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    view = two_wants(spare=50)
+    oversold, runs_out = cases_of(shop, view)
+    drafted(shop, view, oversold)
+    shop.merchant.step()
+    card = plan(shop, replace(view, projected_from=shop.merchant.now), runs_out).card
+    assert card is not None
+    assert card.words == "draft a transfer of 12 MUG from SOUTH to NORTH"
+
+
+@pytest.mark.parametrize(("status", "units", "wanted"), [
+    ("draft", 12, 0), ("sent", 12, 0), ("sent", 4, 8), ("received", 12, 12), ("cancelled", 12, 12),
+])  # fmt: skip
+def test_what_became_of_a_transfer_decides_how_much_it_still_brings(
+    tmp_path: Path, status: str, units: int, wanted: int
+) -> None:
+    shop = a_shop(tmp_path)
+    view = two_wants(spare=50)
+    oversold, runs_out = cases_of(shop, view)
+    first = drafted(shop, view, oversold)
+    later = plan(shop, with_transfer(view, reference_of(shop, first), status, units), runs_out)
+    planned = 0 if later.action is None or later.card is None else int(str(later.card.changes[0].after))
+    assert planned == wanted
+
+
+def test_what_is_to_leave_a_place_is_not_free_there(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    view = two_wants(spare=15)
+    oversold, runs_out = cases_of(shop, view)
+    drafted(shop, view, oversold)
+    card = plan(shop, view, runs_out, units=9).card
+    assert card is not None
+    assert card.words == "draft a transfer of 3 MUG from SOUTH to NORTH"
+
+
+def test_of_two_cards_for_one_place_the_second_is_planned_anew(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    view = two_wants(spare=50)
+    oversold, runs_out = cases_of(shop, view)
+    first, second = plan(shop, view, oversold).action or 0, plan(shop, view, runs_out).action or 0
+    shop.merchant.step()
+    assert carry_out(shop, first) == "verified"
+    held = outbox.approve(shop.desk, second, by=APPROVER)
+    assert not held.done
+    assert held.words == f"action {first} was approved since (a transfer of 12 MUG for NORTH): plan it anew"
+    [refused] = outbox.bulk(shop.desk, [second], by=APPROVER, targets=shop.targets)
+    assert "plan it anew" in refused.words
+    assert len(shop.merchant.transfers) == 1
+
+
+def test_what_was_taken_back_brings_nothing(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    view = two_wants(spare=50)
+    oversold, runs_out = cases_of(shop, view)
+    first = drafted(shop, view, oversold)
+    back = outbox.undo(shop.desk, view, first, by=APPROVER, targets=shop.targets)
+    assert carry_out(shop, back.action) == "verified"
+    assert plan(shop, view, runs_out).action is not None
+
+
+def test_another_item_with_a_like_name_holds_nothing_up(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    lines = [a_line("1", "M_G", 9), a_line("2", "MUG", 9)]
+    levels = [*stock("M_G", "NORTH", 2), *stock("MUG", "NORTH", 2), *stock("M_G", "SOUTH", 50),
+              *stock("MUG", "SOUTH", 50)]  # fmt: skip
+    view = View(facts=facts(order_line=lines, stock_position=levels), now=NOON)
+    for n in range(2):
+        detect(shop.desk, replace(view, now=view.now + n * MINUTE), shadow=None)
+    cases = {case["sku"]: int(case["id"]) for case in queue(shop.desk)}
+    drafted(shop, view, cases["MUG"])
+    assert plan(shop, view, cases["M_G"]).action is not None
+
+
+@pytest.mark.parametrize(("status", "units", "ends", "words"), [
+    ("sent", 12, "verified", "transfer T1 is sent: 12 MUG"),
+    ("sent", 5, "verified", "transfer T1 is sent: 5 MUG, where 12 were drafted"),
+    ("sent", 0, "mismatch", "transfer T1 says something else: it is sent, with {'MUG': 0}"),
+    ("sent", 13, "verified", "transfer T1 is sent: 13 MUG, where 12 were drafted"),
+    ("draft", 5, "mismatch", "transfer T1 says something else: it is draft, with {'MUG': 5}"),
+    ("cancelled", 12, "mismatch", "transfer T1 says something else: it is cancelled, with {'MUG': 12}"),
+])  # fmt: skip
+def test_who_sends_a_draft_may_change_its_units(tmp_path: Path, status: str, units: int, ends: str, words: str) -> None:
+    shop = a_shop(tmp_path)
+    view = two_wants(spare=50)
+    oversold, _ = cases_of(shop, view)
+    action = drafted(shop, view, oversold)
+    transfer = shop.merchant.transfers["T1"]
+    transfer["status"], transfer["lines"][0]["quantity"] = status, units
+    shop.merchant.touch(transfer)
+    shop.merchant.step(10 * MINUTE)
+    outbox.verify_due(shop.desk, shop.targets)
+    [after] = outbox.actions(shop.desk)
+    assert (after["id"], after["status"], after["read_back"]["words"]) == (action, ends, words)
+    assert len(queue(shop.desk, Filters(detector="X50"))) == (ends == "mismatch")
+
+
+def test_nothing_short_is_still_said_where_nothing_is_on_its_way(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    view = two_wants(spare=50)
+    oversold, _ = cases_of(shop, view)
+    settled = View(facts=facts(stock_position=[*stock("MUG", "NORTH", 2), *stock("MUG", "SOUTH", 50)]), now=NOON)
+    with pytest.raises(RequestError, match="nothing is short of MUG at NORTH now"):
+        plan(shop, settled, oversold)
