@@ -5,7 +5,7 @@ A document is drafted for one item at one location. A person at the remote sends
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from ingest.adapter import WriteRequest
 
 SHOWS_AFTER = timedelta(days=3)  #: until the goods of a draft should be there
 BRINGING = ("purchase", "transfer")  #: documents that bring units to a place
+_ON_THE_WAY = ("draft", "sent", "confirmed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +61,9 @@ class Wanted:
 def still_wanted(ask: Ask, units: int, *, nouns: Iterable[str], projected: bool) -> Wanted:
     """Take what earlier drafts of ours bring to the case's place off a want.
 
-    A want of the projection has those in it whose documents were read before its facts were published (`projected`);
-    a want by open demand and stock has none in it that did not arrive.
+    A want of the projection (`projected`) has those in it whose documents were read before its facts were published,
+    and knows nothing of the others, whether they arrived since or not. A want by open demand and stock has in it what
+    arrived, and nothing else.
     """
     since = ask.view.projected_from if projected else None
     here = [
@@ -71,11 +73,12 @@ def still_wanted(ask: Ask, units: int, *, nouns: Iterable[str], projected: bool)
         and one.noun in nouns
         and (since is None or one.read_at is None or one.read_at > since)
     ]
-    coming = _what_each_brings(here, ask.view)
+    statuses = (*_ON_THE_WAY, "received") if projected else _ON_THE_WAY
+    coming = _what_each_brings(here, ask.view, statuses)
     if not coming:
         return Wanted(units=units, why=())
     by = ", ".join(f"action {number}" for number in coming)
-    words = f"{sum(coming.values())} of {ask.case['sku']} are on their way to {ask.case['location']} by {by}"
+    words = f"{sum(coming.values())} of {ask.case['sku']} are drafted or on their way to {ask.case['location']} by {by}"
     left = max(units - sum(coming.values()), 0)
     return Wanted(units=left, why=(words,), blocked=None if left else f"{words}; nothing more is wanted there")
 
@@ -83,24 +86,26 @@ def still_wanted(ask: Ask, units: int, *, nouns: Iterable[str], projected: bool)
 def leaving(ask: Ask, origin: str) -> int:
     """Count the units that earlier transfers of ours are still to take from a place where they lie."""
     from_here = [one for one in ask.drafted if one.origin == origin]
-    return sum(_what_each_brings(from_here, ask.view, statuses=("draft",)).values())
+    return sum(_what_each_brings(from_here, ask.view, ("draft",)).values())
 
 
-def _what_each_brings(
-    earlier: Iterable[Drafted], view: View, statuses: tuple[str, ...] = ("draft", "sent", "confirmed")
-) -> dict[int, int]:
-    """Give the units, above zero, by action."""
+def _what_each_brings(earlier: Iterable[Drafted], view: View, statuses: Collection[str]) -> dict[int, int]:
+    """Give the units, above zero, by action, of documents in some statuses."""
     brought = {one.action: _on_the_way(one, view, statuses) for one in earlier}
     return {action: units for action, units in brought.items() if units > 0}
 
 
-def _on_the_way(one: Drafted, view: View, statuses: tuple[str, ...]) -> int:
-    """Give what a document still brings: as the facts state it, all of it where they do not know it yet."""
+def _on_the_way(one: Drafted, view: View, statuses: Collection[str]) -> int:
+    """Give what a document brings as the facts state it; all of it where they cannot know it yet, nothing once gone."""
     lines = view.facts.frame(f"{one.noun}_line").filter(pl.col("reference") == one.reference)
     if lines.is_empty():
-        return one.units
-    open_units = pl.col("ordered_units") - pl.col("received_units") if one.noun == "purchase" else pl.col("units")
-    return int(lines.filter(pl.col("status").is_in(statuses)).select(open_units.sum()).item())
+        is_new = one.read_at is None or one.read_at >= view.facts.published_at
+        return one.units if one.stands and is_new else 0
+    units = pl.col("units") if one.noun == "transfer" else pl.col("ordered_units")
+    if one.noun == "purchase" and "received" not in statuses:
+        units = units - pl.col("received_units")
+    of_ours = (pl.col("sku") == one.sku) & pl.col("status").is_in(statuses)
+    return int(lines.filter(of_ours).select(units.sum()).item())
 
 
 def drafting(
@@ -114,6 +119,7 @@ def drafting(
     why: tuple[str, ...],
     harmless: str,
     unit_cost_minor: int,
+    free_units: int | None = None,
     blocked: str | None = None,
 ) -> Draft:
     """Make the card of a new document of `units` of the case's item; `parties` is what else the read-back must show."""
@@ -131,6 +137,7 @@ def drafting(
         expected={**parties, "sku": case["sku"], "units": units, "status": "draft"},
         value_minor=units * unit_cost_minor,
         currency=case["currency"],
+        free_units=free_units,
         blocked=blocked,
     )
 
@@ -147,10 +154,10 @@ def judged(intent: Intent, document: Document | None, noun: str) -> Verdict:
         gone = document.status == "cancelled"
         words = f"{noun} {document.number} is {document.status}"
         return Verdict(state="verified" if gone else "absent", words=words, seen=seen)
-    elsewhere = any(expected.get(name, party) != party for name, party in document.parties.items())
-    if document.reference != intent.reference or elsewhere or not _is_as_drafted(document, expected):
-        words = f"{noun} {document.number} says something else: it is {document.status}, with {units}"
-        return Verdict(state="mismatch", words=words, seen=seen)
+    other = [f"{name} {party}" for name, party in document.parties.items() if expected.get(name, party) != party]
+    if document.reference != intent.reference or other or not _is_as_drafted(document, expected):
+        told = ", ".join((f"it is {document.status}", f"with {units}", *other))
+        return Verdict(state="mismatch", words=f"{noun} {document.number} says something else: {told}", seen=seen)
     drafted, stands = expected["units"], units[expected["sku"]]
     changed = "" if stands == drafted else f", where {drafted} were drafted"
     words = f"{noun} {document.number} is {document.status}: {stands} {expected['sku']}{changed}"

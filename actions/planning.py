@@ -78,11 +78,11 @@ def plan(
         )
     look = kind.look(case, view)
     remote = _look(desk, look, targets, halted=halted)
-    key = _key(f"case-{case_id}", chosen, remote, _revision(desk, case_id, chosen))
+    with desk.read() as conn:
+        earlier = drafted(conn, case["sku"]) if kind.brings_units else ()
+    key = _key(f"case-{case_id}", chosen, remote, _revision(desk, case_id, chosen), earlier)
     reference = f"fillwell/case-{case_id}/{key[-10:]}"
     system = _system(targets, look.connection)
-    with desk.read() as conn:
-        earlier = drafted(conn, case["sku"], now=desk.now) if kind.brings_units else ()
     ask = Ask(
         case=case, view=view, look=look, remote=remote, reference=reference, system=system, choice=choice or {},
         drafted=earlier,
@@ -163,7 +163,7 @@ def approve(desk: Desk, action_id: int, *, by: Person) -> Step:
 def approve_in(conn: sa.Connection, action_id: int, by: Person, now: int) -> Step:
     """Approve an action within a transaction; whoever calls it has made sure that the person may."""
     row = load(conn, action_id)
-    held = _forbidden(conn, row, now)
+    held = _forbidden(conn, row)
     if held is not None:
         return Step(action_id, row["status"], False, held)
     before = _approvals(conn, action_id)
@@ -177,23 +177,23 @@ def approve_in(conn: sa.Connection, action_id: int, by: Person, now: int) -> Ste
     return Step(action_id, "approved", True, f"action {action_id} is approved")
 
 
-def would_refuse(conn: sa.Connection, action_id: int, by: Person, now: int) -> str | None:
+def would_refuse(conn: sa.Connection, action_id: int, by: Person) -> str | None:
     """Say why this person's approval would not let a planned action be sent; None where it would."""
     row = load(conn, action_id)
     enough = _are_enough(row, _approvals(conn, action_id) | {by.name})
-    return _forbidden(conn, row, now) or (None if enough else _NEEDS_ANOTHER)
+    return _forbidden(conn, row) or (None if enough else _NEEDS_ANOTHER)
 
 
 _NEEDS_ANOTHER = "above the limit for one person: somebody else must approve it too"
 
 
-def _forbidden(conn: sa.Connection, row: Mapping[str, Any], now: int) -> str | None:
+def _forbidden(conn: sa.Connection, row: Mapping[str, Any]) -> str | None:
     if row["status"] != "planned":
         return f"it is already {row['status']}"
     ladder = policy_of(conn, row["type"]).ladder
     if ladder in ("off", "shadow", "draft"):
         return f"{row['type']} stands on {ladder}: cards are made, nothing is approved or sent"
-    return overtaken(conn, row, now)
+    return overtaken(conn, row)
 
 
 def _approvals(conn: sa.Connection, action_id: int) -> set[str]:
@@ -233,10 +233,15 @@ def _system(targets: Targets, connection: str) -> str:
     return targets[connection].system if connection in targets else ""
 
 
-def _key(origin: str, kind: str, remote: Event | None, revision: int) -> str:
-    """Derive the idempotency key from the case, the action and the state of the target that it was planned against."""
+def _key(origin: str, kind: str, remote: Event | None, revision: int, earlier: tuple[Drafted, ...] = ()) -> str:
+    """Derive the idempotency key from the case, the action and the state that it was planned against.
+
+    That state is the target's own and, for what brings units, which earlier drafts there are.
+    """
     state = b"" if remote is None else encode(remote)
-    digest = blake2b(b"|".join((origin.encode(), kind.encode(), state, str(revision).encode())), digest_size=12)
+    beside = ",".join(str(one.action) for one in earlier)
+    parts = (origin.encode(), kind.encode(), state, f"{revision}{beside and ':'}{beside}".encode())
+    digest = blake2b(b"|".join(parts), digest_size=12)
     return f"fw-{origin}-{digest.hexdigest()}"
 
 
@@ -278,7 +283,7 @@ def _card(
         inputs_as_of=inputs, input_age_seconds=age, stale=tuple(late),
         direction=draft.direction, side_effects=draft.side_effects, reversible=draft.reversible, limits=tuple(hit),
         value_minor=draft.value_minor, currency=draft.currency, reference=reference,
-        blocked=draft.blocked or blocked, repeat=promise.repeat, race=promise.race,
+        blocked=draft.blocked or blocked, repeat=promise.repeat, race=promise.race, free_units=draft.free_units,
     )  # fmt: skip
 
 
@@ -342,7 +347,7 @@ def _store(
         if cases.load(conn, case_id)["version"] != case["version"]:
             words = f"somebody was faster: case {case_id} has changed since it was read"
             return Planned(card=card, action=None, created=False, words=words)
-        if kind.brings_units and undoes is None and _known(drafted(conn, case["sku"], now=now)) != _known(earlier):
+        if kind.brings_units and undoes is None and _known(drafted(conn, case["sku"])) != _known(earlier):
             words = f"somebody was faster: more of {case['sku']} was drafted meanwhile; plan it anew"
             return Planned(card=card, action=None, created=False, words=words)
         other = conn.execute(

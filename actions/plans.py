@@ -54,8 +54,10 @@ class Drafted:
     units: int
     destination: str
     origin: str | None  #: where a transfer comes from
+    free: int | None  #: what was free there when it was planned
     approved_at: datetime
     read_at: datetime | None  #: since when the log has the remote's own word for it
+    stands: bool  #: false after a mismatch: then only what the facts show of it counts
 
     @property
     def words(self) -> str:
@@ -100,6 +102,7 @@ class Draft:
     expected: Mapping[str, object] = field(default_factory=dict)  #: what the read-back is judged by
     value_minor: int = 0
     currency: str = ""
+    free_units: int | None = None  #: what is free where its units come from
     blocked: str | None = None
 
 
@@ -142,6 +145,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     blocked: str | None = None
     repeat: str = ""  #: why the same request sent twice has one effect
     race: str = ""  #: what another hand may do between our look and our write; empty: a stale write is refused
+    free_units: int | None = None  #: what was free where its units come from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +193,14 @@ class ActionType(Generic[C]):
     settle: timedelta = timedelta(seconds=60)  #: how long the remote may take to show what it accepted
     shows_after: timedelta = timedelta(minutes=15)  #: how long until the case should be gone once it is verified
     parameters: C | None = None
+
+    @property
+    def sets_its_target(self) -> bool:
+        """Tell whether the next action on the same target replaces what this one did; a new document stands beside it.
+
+        A count is stated by the stock that it sets, not by a document of its own.
+        """
+        return self.document in (None, "stock")
 
 
 def sold_since(facts: Facts, channel: str, sku: str, since: datetime) -> tuple[int, int, tuple[str, ...]]:

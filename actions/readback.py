@@ -36,11 +36,11 @@ def verify(desk: Desk, action_id: int, *, by: Person, targets: Targets) -> Step:
     require(desk, by, "verify", f"action/{action_id}")
     with desk.read() as conn:
         row, halted = load(conn, action_id), standstill(conn)
-        later = _later(conn, row) if row["status"] == "verified" else None
+        later = _later(conn, row)
     if row["status"] not in ("confirmed", "unknown", "verified"):
         return Step(action_id, row["status"], False, f"there is nothing to verify: it is {row['status']}")
     if later is not None:
-        return Step(action_id, "verified", False, f"action {later} came after it: what stands there now is that one's")
+        return _leave(desk, row, later, by)
     if halted is not None:
         return Step(action_id, row["status"], False, halted)
     intent, kind, target = intent_of(row), action_type(row["type"]), target_of(targets, row["system"])
@@ -70,34 +70,44 @@ def _judge(
 def verify_due(desk: Desk, targets: Targets, *, by: Person = ENGINE) -> int:
     """Read back what is open, and a second time what was verified a while ago; returns how many were decided."""
     a = t.action.c
-    next_one = t.action.alias("next_one")
-    again = sa.and_(
-        a.status == "verified", a.recheck_at.is_not(None), a.recheck_at <= desk.now,
-        ~sa.exists().where(_comes_after(next_one), next_one.c.status.in_(t.IN_FLIGHT)),
-    )  # fmt: skip
+    again = sa.and_(a.status == "verified", a.recheck_at.is_not(None), a.recheck_at <= desk.now)
     due = ids(desk, sa.or_(a.status.in_(("confirmed", "unknown")), again))
     return sum(verify(desk, action_id, by=by, targets=targets).done for action_id in due)
 
 
 def _comes_after(next_one: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Match what takes an action back, or sets the same thing anew; a new document leaves the earlier one alone."""
+    """Match what takes an action back, or was sent later and set the same thing anew."""
     a, n = t.action.c, next_one.c
-    makers = [kind.id for kind in action_types().values() if kind.document is not None]
-    anew = sa.and_(n.system == a.system, n.target == a.target, n.type == a.type, a.type.not_in(makers), n.id > a.id)
+    setters = [kind.id for kind in action_types().values() if kind.sets_its_target]
+    later = sa.or_(n.sent_at > a.sent_at, sa.and_(n.sent_at == a.sent_at, n.id > a.id))
+    anew = sa.and_(n.system == a.system, n.target == a.target, a.type.in_(setters), n.type.in_(setters), later)
     return sa.or_(n.undoes == a.id, anew)
 
 
-def _later(conn: sa.Connection, row: Mapping[str, Any]) -> int | None:
-    """Name the action that has changed the same thing since; what a read-back shows is that one's work."""
-    next_one = t.action.alias("next_one")
-    reached = next_one.c.status.in_((*t.IN_FLIGHT, "verified", "mismatch"))
+def _later(conn: sa.Connection, row: Mapping[str, Any]) -> sa.Row[Any, Any] | None:
+    """Find the action that has changed the same thing since: what a read-back shows is that one's work."""
+    n = t.action.alias("next_one")
     query = (
-        sa.select(sa.func.min(next_one.c.id))
-        .select_from(t.action.join(next_one, _comes_after(next_one)))
-        .where(t.action.c.id == row["id"], reached)
+        sa.select(n.c.id, n.c.status)
+        .select_from(t.action.join(n, _comes_after(n)))
+        .where(t.action.c.id == row["id"], n.c.status.in_((*t.IN_FLIGHT, "verified")))
+        .order_by(n.c.id)
     )
-    found: int | None = conn.execute(query).scalar_one()
-    return found
+    return conn.execute(query).first()
+
+
+def _leave(desk: Desk, row: Mapping[str, Any], later: sa.Row[Any, Any], by: Person) -> Step:
+    """Judge no more what a later action has changed; what was taken back before it was ever seen ends as that."""
+    words = f"action {later.id} came after it: what stands there now is that one's"
+    if row["status"] == "verified" or later.status != "verified":
+        return Step(row["id"], row["status"], False, words)
+    with desk.write() as conn:
+        if load(conn, row["id"])["version"] != row["version"]:
+            return Step(row["id"], row["status"], False, "somebody was faster")
+        words = f"taken back by action {later.id} before it was read back"
+        move_on(conn, row, "cancelled", outcome=words)
+        audit.note(conn, desk.now, by.name, by.entry, "taken_back", f"action/{row['id']}", {"by": later.id})
+    return Step(row["id"], "cancelled", True, words)
 
 
 def _read_back(
@@ -146,6 +156,9 @@ def _conclude(desk: Desk, row: Mapping[str, Any], kind: ActionType[Any], verdict
         if load(conn, row["id"])["version"] != row["version"]:
             current = load(conn, row["id"])["status"]
             return Step(row["id"], current, False, f"somebody was faster: it is {current}")
+        later = None if verdict.state == "verified" else _later(conn, row)
+        if later is not None:
+            return Step(row["id"], row["status"], False, f"action {later.id} came in between: look again")
         read = as_json({"state": verdict.state, "words": verdict.words, "seen": verdict.seen, "at": moment(now)})
         settled = now - (row["sent_at"] or now) >= kind.settle // timedelta(microseconds=1)
         status, words = _next(row, kind, verdict, settled=settled)

@@ -5,53 +5,76 @@ Each case knows only its own want: what one was given must not be drafted again 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from actions import tables as t
-from actions.plans import Drafted
+from actions.plans import Card, Drafted
 from actions.registry import action_types
 from actions.rows import intent_of
 from data.clock import from_micros
 
-FORGOTTEN_AFTER = timedelta(days=90)  #: a draft that nobody has sent, received or cancelled by then holds nothing up
+#: A mismatch is among them: its document may stand there all the same.
+_MAY_STAND = ("approved", *t.IN_FLIGHT, "verified", "mismatch")
 
-_DAY = 86_400_000_000
 
-
-def drafted(conn: sa.Connection, sku: str | None, *, now: int) -> tuple[Drafted, ...]:
-    """Give what was approved for an item and neither failed nor was taken back, the oldest first; `now` in µs."""
+def drafted(conn: sa.Connection, sku: str | None) -> tuple[Drafted, ...]:
+    """Give what was approved for an item and neither failed nor was taken back, the oldest first."""
     if sku is None:
         return ()
     a, back = t.action.c, t.action.alias("back")
     taken_back = sa.exists().where(back.c.undoes == a.id, back.c.status == "verified")
     query = (
         sa.select(t.action)
-        .where(a.type.in_([kind.id for kind in action_types().values() if kind.brings_units]))
-        .where(a.status.in_(("approved", *t.IN_FLIGHT, "verified")), a.undoes.is_(None), ~taken_back)
-        .where(a.approved_at > now - FORGOTTEN_AFTER.days * _DAY, a.target.contains(f"/{sku}@", autoescape=True))
+        .where(_may_bring(sku), a.status.in_(_MAY_STAND), a.undoes.is_(None), ~taken_back)
         .order_by(a.id)
     )
-    return tuple(_drafted(row) for row in conn.execute(query).mappings())
+    found = [_drafted(row) for row in conn.execute(query).mappings()]
+    return tuple(one for one in found if one.sku == sku)
 
 
-def overtaken(conn: sa.Connection, row: Mapping[str, Any], now: int) -> str | None:
-    """Say which draft for the same place was approved since an action was planned; None where none was."""
-    kind = action_types().get(row["type"])
-    if kind is None or not kind.brings_units or row["undoes"] is not None:
+def overtaken(conn: sa.Connection, row: Mapping[str, Any]) -> str | None:
+    """Say why a planned draft no longer fits, by what was approved since it was planned; None where it does."""
+    if not _brings(row):
         return None
     mine = _drafted(row)
     # Where several can write at once, cards of one item are approved one after the other.
-    same_item = t.action.c.target.contains(f"/{mine.sku}@", autoescape=True)
-    conn.execute(sa.select(t.action.c.id).where(same_item).order_by(t.action.c.id).with_for_update())
-    for other in drafted(conn, mine.sku, now=now):
-        is_another = other.action != mine.action and other.destination == mine.destination
-        if is_another and other.approved_at > from_micros(row["planned_at"]):
-            return f"action {other.action} was approved since ({other.words}): plan it anew"
+    conn.execute(sa.select(t.action.c.id).where(_may_bring(mine.sku)).order_by(t.action.c.id).with_for_update())
+    planned_at = from_micros(row["planned_at"])
+    return _crowded(mine, [one for one in drafted(conn, mine.sku) if one.approved_at > planned_at])
+
+
+def crowded_out(row: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> str | None:
+    """Say why a draft does not fit beside those that are approved together with it and before it."""
+    if not _brings(row):
+        return None
+    mine, others = _drafted(row), [_drafted(other) for other in before if _brings(other)]
+    return _crowded(mine, [one for one in others if one.sku == mine.sku])
+
+
+def _crowded(mine: Drafted, first: Sequence[Drafted]) -> str | None:
+    others = [one for one in first if one.action != mine.action]
+    for other in others:
+        if other.destination == mine.destination:
+            return f"action {other.action} is for the same place and came first ({other.words}): plan this one anew"
+    taken = sum(other.units for other in others if other.origin is not None and other.origin == mine.origin)
+    if taken and mine.free is not None and taken + mine.units > mine.free:
+        return f"{taken} of the {mine.free} {mine.sku} that were free at {mine.origin} are given since: plan it anew"
     return None
+
+
+def _brings(row: Mapping[str, Any]) -> bool:
+    kind = action_types().get(row["type"])
+    return kind is not None and kind.brings_units and row["undoes"] is None
+
+
+def _may_bring(sku: str) -> sa.ColumnElement[bool]:
+    """Match what may be a draft for an item; names that contain one another match too, so look at the item as well."""
+    kinds = [kind.id for kind in action_types().values() if kind.brings_units]
+    return sa.and_(t.action.c.type.in_(kinds), t.action.c.target.contains(f"/{sku}@", autoescape=True))
 
 
 def _drafted(row: Mapping[Any, Any]) -> Drafted:
@@ -65,6 +88,8 @@ def _drafted(row: Mapping[Any, Any]) -> Drafted:
         units=int(expected["units"]),
         destination=str(expected.get("destination") or expected["location"]),
         origin=expected.get("origin"),
+        free=msgspec.json.decode(row["plan"], type=Card).free_units,
         approved_at=from_micros(row["approved_at"] or row["planned_at"]),
         read_at=None if row["verified_at"] is None else from_micros(row["verified_at"]),
+        stands=row["status"] != "mismatch",
     )

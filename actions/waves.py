@@ -22,6 +22,7 @@ from actions.desk import Desk
 from actions.people import Person, person, require
 from actions.planning import approve_in, would_refuse
 from actions.rows import DONE, load, move_on, shown
+from actions.under_way import crowded_out
 from data.clock import from_micros
 from data.errors import RequestError
 
@@ -101,19 +102,22 @@ def start(desk: Desk, action_ids: Sequence[int], *, by: Person) -> tuple[int | N
     require(desk, by, "approve", f"{len(action_ids)} actions at once")
     wanted = list(dict.fromkeys(action_ids))
     with desk.write() as conn:
-        now = desk.now
         # Where several can write at once, whoever holds the actions' rows is the one who begins.
         a = t.action.c
         conn.execute(sa.select(a.id).where(a.id.in_(wanted)).order_by(a.id).with_for_update())
         running = _running(conn, wanted)
         if len(running) == len(wanted) and len(set(running.values())) == 1:
             return next(iter(running.values())), []
-        refused = [step for action_id in wanted if (step := _refusal(conn, action_id, by, running, now)) is not None]
+        refused = [step for action_id in wanted if (step := _refusal(conn, action_id, by, running)) is not None]
         left_out = {step.id for step in refused}
-        taken = [action_id for action_id in wanted if action_id not in left_out]
-        if not taken:
+        taken = [load(conn, action_id) for action_id in wanted if action_id not in left_out]
+        crowded = [step for n, row in enumerate(taken) if (step := _beside(row, taken[:n])) is not None]
+        refused += crowded
+        left_out |= {step.id for step in crowded}
+        chosen = [row["id"] for row in taken if row["id"] not in left_out]
+        if not chosen:
             return None, refused
-        run = _insert(conn, taken, by, now)
+        run = _insert(conn, chosen, by, desk.now)
     advance(desk, run, by=by)
     return run, refused
 
@@ -245,15 +249,21 @@ def _running(conn: sa.Connection, action_ids: Iterable[int]) -> dict[int, int]:
     return {int(action): int(run) for action, run in conn.execute(query)}
 
 
-def _refusal(conn: sa.Connection, action_id: int, by: Person, running: Mapping[int, int], now: int) -> Step | None:
+def _refusal(conn: sa.Connection, action_id: int, by: Person, running: Mapping[int, int]) -> Step | None:
     """Say why an action cannot be part of a new run; None where it can."""
     status = load(conn, action_id)["status"]
     if action_id in running:
         return Step(action_id, status, False, f"it is in bulk run {running[action_id]} already")
     if status in DONE:
         return Step(action_id, status, False, f"it is already {status}")
-    why = would_refuse(conn, action_id, by, now) if status == "planned" else None
+    why = would_refuse(conn, action_id, by) if status == "planned" else None
     return None if why is None else Step(action_id, status, False, why)
+
+
+def _beside(row: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> Step | None:
+    """Say why an action cannot go in one run with those before it."""
+    why = crowded_out(row, before)
+    return None if why is None else Step(row["id"], row["status"], False, why)
 
 
 def _insert(conn: sa.Connection, action_ids: Sequence[int], by: Person, now: int) -> int:

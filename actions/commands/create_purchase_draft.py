@@ -81,7 +81,8 @@ def _document(event: Event | None) -> Document | None:
     if not isinstance(event, PurchaseStated):
         return None
     days = {line.promised_at.date().isoformat() for line in event.lines if line.promised_at is not None}
-    day = {"wanted_on": days.pop()} if len(days) == 1 else {}
+    # The day of what was sent is the supplier's promise, no longer the wish that we wrote.
+    day = {"wanted_on": days.pop()} if len(days) == 1 and event.status == "draft" else {}
     return Document(
         number=event.purchase, status=event.status, reference=event.reference,
         units={line.sku: line.ordered for line in event.lines},

@@ -51,6 +51,7 @@ def plan(ask: Ask) -> Draft:
         why=(*wanted.why, f"{wanted.units} are wanted at {location}", f"{origin} has {spare} free to promise"),
         harmless="none: a draft moves nothing until a person sends it",
         unit_cost_minor=_unit_cost(case, ask.view),
+        free_units=spare,
         blocked=wanted.blocked or (None if units > 0 else f"{origin} has nothing free"),
     )
 
@@ -85,12 +86,11 @@ def _wanted(ask: Ask) -> Wanted:
     if "units" in ask.choice:
         wanted = Wanted(units=int(ask.choice["units"]), why=())
     else:
+        owed = still_wanted(ask, short_units(case, ask.view), nouns=("transfer",), projected=False)
         row = projected(case, ask.view) or {}
         suggested = row["suggested_units"] if row.get("suggestion") == "transfer" else None
-        if suggested:
-            wanted = still_wanted(ask, suggested, nouns=BRINGING, projected=True)
-        else:
-            wanted = still_wanted(ask, short_units(case, ask.view), nouns=("transfer",), projected=False)
+        planned = still_wanted(ask, suggested, nouns=BRINGING, projected=True) if suggested else owed
+        wanted = max(planned, owed, key=lambda one: one.units)
     if wanted.units <= 0 and wanted.blocked is None:
         raise RequestError(f"nothing is short of {case['sku']} at {case['location']} now; give the units to move")
     return wanted

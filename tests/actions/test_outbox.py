@@ -682,6 +682,24 @@ def test_what_was_taken_back_is_not_held_against_the_remote_by_the_second_look(t
     assert queue(shop.desk, Filters(detector="X50")) == []
 
 
+def test_what_we_set_anew_ourselves_is_not_held_against_the_remote(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    [case] = cases_of(shop)
+    first = approved(shop, case)
+    sent(shop, first)
+    read_back(shop, first)
+    with shop.desk.write() as conn:
+        conn.exec_driver_sql("UPDATE case_ SET status = 'open', version = version + 1")
+    shop.merchant.step()
+    second = planned(shop, case, quantity=40)
+    outbox.approve(shop.desk, second, by=APPROVER)
+    sent(shop, second)
+    assert read_back(shop, second) == "verified"
+    shop.merchant.step(10 * MINUTE)
+    assert outbox.verify_due(shop.desk, shop.targets) == 1, "only the newest is looked at again"
+    assert (status(shop, first), status(shop, second)) == ("verified", "verified")
+
+
 def test_an_undo_that_was_refused_leaves_the_second_look_to_the_first(tmp_path: Path) -> None:
     shop = a_shop(tmp_path)
     [case] = cases_of(shop)
