@@ -103,7 +103,7 @@ def _on_the_way(one: Drafted, view: View, statuses: Collection[str]) -> int:
         return one.units if one.stands and is_new else 0
     units = pl.col("units") if one.noun == "transfer" else pl.col("ordered_units")
     if one.noun == "purchase" and "received" not in statuses:
-        units = units - pl.col("received_units")
+        units = units - pl.col("received_units").fill_null(0)
     of_ours = (pl.col("sku") == one.sku) & pl.col("status").is_in(statuses)
     return int(lines.filter(of_ours).select(units.sum()).item())
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -33,6 +34,8 @@ from ingest.adapter import Promise
 from ingest.verbs import VerbMissing
 
 _DAY = 86_400_000_000
+TRIES_AGAIN = timedelta(minutes=15)  #: until the program tries a case again that it could not plan
+_NOT_PLANNED = "not_planned"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +95,8 @@ def plan(
     except VerbMissing as missing:
         return Planned(card=None, action=None, created=False, words=f"blocked: {missing}")
     card = _card(desk, view, kind, draft, policy, reference, system)
+    if kind.brings_units:
+        card = msgspec.structs.replace(card, beside=tuple(one.action for one in earlier))
     if card.blocked is not None:
         return Planned(card=card, action=None, created=False, words=f"blocked: {card.blocked}")
     return _store(desk, case, kind, look, draft, card, policy, key=key, by=by, system=system, earlier=earlier)
@@ -100,15 +105,20 @@ def plan(
 def plan_due(desk: Desk, view: View, targets: Targets, *, most: int = 20) -> int:
     """Plan what the program may plan by itself: cases whose suggested action is on `auto` (or only noted, in shadow).
 
-    A case whose action failed or did not match waits for a person. Returns how many actions were made.
+    A case whose action failed or did not match waits for a person; one that could not be planned says why, and lets
+    others come first for a while. Returns how many actions were made.
     """
     c, a, p = t.case.c, t.action.c, t.policy.c
+    told = t.case_event.c
     tried = sa.exists().where(a.case_id == c.id, a.type == c.suggested, a.planned_at >= c.opened_at)
+    rests = sa.exists().where(
+        told.case_id == c.id, told.what == _NOT_PLANNED, told.at > desk.now - TRIES_AGAIN // timedelta(microseconds=1)
+    )
     query = (
         sa.select(c.id)
         .join(t.policy, p.type == c.suggested)
         .where(p.ladder.in_(("auto", "shadow")), c.status.in_(("open", "regressed")), c.parent.is_(None))
-        .where(c.shadow.is_(False), c.below_line.is_(False), ~tried)
+        .where(c.shadow.is_(False), c.below_line.is_(False), ~tried, ~rests)
         .order_by(c.expected_loss_minor.desc(), c.id)
         .limit(most)
     )
@@ -117,10 +127,13 @@ def plan_due(desk: Desk, view: View, targets: Targets, *, most: int = 20) -> int
     made = 0
     for case_id in due:
         try:
-            made += plan(desk, view, case_id, by=ENGINE, targets=targets).created
+            planned = plan(desk, view, case_id, by=ENGINE, targets=targets)
         except (RequestError, SourceError) as error:
+            planned = Planned(card=None, action=None, created=False, words=str(error))
+        made += planned.created
+        if planned.action is None:
             with desk.write() as conn:
-                cases.tell(conn, case_id, at=desk.now, by=ENGINE.name, what="not_planned", detail={"why": str(error)})
+                cases.tell(conn, case_id, at=desk.now, by=ENGINE.name, what=_NOT_PLANNED, detail={"why": planned.words})
     return made
 
 

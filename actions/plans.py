@@ -55,7 +55,6 @@ class Drafted:
     destination: str
     origin: str | None  #: where a transfer comes from
     free: int | None  #: what was free there when it was planned
-    approved_at: datetime
     read_at: datetime | None  #: since when the log has the remote's own word for it
     stands: bool  #: false after a mismatch: then only what the facts show of it counts
 
@@ -146,6 +145,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     repeat: str = ""  #: why the same request sent twice has one effect
     race: str = ""  #: what another hand may do between our look and our write; empty: a stale write is refused
     free_units: int | None = None  #: what was free where its units come from
+    beside: tuple[int, ...] = ()  #: earlier drafts for the item that it reckons with
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,9 @@ Each case knows only its own want: what one was given must not be drafted again 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -37,14 +39,12 @@ def drafted(conn: sa.Connection, sku: str | None) -> tuple[Drafted, ...]:
 
 
 def overtaken(conn: sa.Connection, row: Mapping[str, Any]) -> str | None:
-    """Say why a planned draft no longer fits, by what was approved since it was planned; None where it does."""
+    """Say why a planned draft no longer fits, by what was approved that it does not reckon with; None where it does."""
     if not _brings(row):
         return None
     mine = _drafted(row)
-    # Where several can write at once, cards of one item are approved one after the other.
-    conn.execute(sa.select(t.action.c.id).where(_may_bring(mine.sku)).order_by(t.action.c.id).with_for_update())
-    planned_at = from_micros(row["planned_at"])
-    return _crowded(mine, [one for one in drafted(conn, mine.sku) if one.approved_at > planned_at])
+    reckoned = _card(row).beside
+    return _crowded(mine, [one for one in drafted(conn, mine.sku) if one.action not in reckoned])
 
 
 def crowded_out(row: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> str | None:
@@ -77,6 +77,17 @@ def _may_bring(sku: str) -> sa.ColumnElement[bool]:
     return sa.and_(t.action.c.type.in_(kinds), t.action.c.target.contains(f"/{sku}@", autoescape=True))
 
 
+def _card(row: Mapping[Any, Any]) -> Card:
+    return msgspec.json.decode(row["plan"], type=Card)
+
+
+def _read_at(row: Mapping[Any, Any]) -> datetime | None:
+    """Tell since when the remote's own word for it is in the log, whether it was what we had written or not."""
+    if row["verified_at"] is not None:
+        return from_micros(row["verified_at"])
+    return datetime.fromisoformat(json.loads(row["read_back"])["at"]) if row["status"] == "mismatch" else None
+
+
 def _drafted(row: Mapping[Any, Any]) -> Drafted:
     intent = intent_of(row)
     expected = intent.expected
@@ -88,8 +99,7 @@ def _drafted(row: Mapping[Any, Any]) -> Drafted:
         units=int(expected["units"]),
         destination=str(expected.get("destination") or expected["location"]),
         origin=expected.get("origin"),
-        free=msgspec.json.decode(row["plan"], type=Card).free_units,
-        approved_at=from_micros(row["approved_at"] or row["planned_at"]),
-        read_at=None if row["verified_at"] is None else from_micros(row["verified_at"]),
+        free=_card(row).free_units,
+        read_at=_read_at(row),
         stands=row["status"] != "mismatch",
     )

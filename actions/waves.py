@@ -110,14 +110,16 @@ def start(desk: Desk, action_ids: Sequence[int], *, by: Person) -> tuple[int | N
             return next(iter(running.values())), []
         refused = [step for action_id in wanted if (step := _refusal(conn, action_id, by, running)) is not None]
         left_out = {step.id for step in refused}
-        taken = [load(conn, action_id) for action_id in wanted if action_id not in left_out]
-        crowded = [step for n, row in enumerate(taken) if (step := _beside(row, taken[:n])) is not None]
-        refused += crowded
-        left_out |= {step.id for step in crowded}
-        chosen = [row["id"] for row in taken if row["id"] not in left_out]
-        if not chosen:
+        taken: list[dict[str, Any]] = []
+        for row in (load(conn, action_id) for action_id in wanted if action_id not in left_out):
+            why = crowded_out(row, taken)
+            if why is None:
+                taken.append(row)
+            else:
+                refused.append(Step(row["id"], row["status"], False, why))
+        if not taken:
             return None, refused
-        run = _insert(conn, chosen, by, desk.now)
+        run = _insert(conn, [row["id"] for row in taken], by, desk.now)
     advance(desk, run, by=by)
     return run, refused
 
@@ -258,12 +260,6 @@ def _refusal(conn: sa.Connection, action_id: int, by: Person, running: Mapping[i
         return Step(action_id, status, False, f"it is already {status}")
     why = would_refuse(conn, action_id, by) if status == "planned" else None
     return None if why is None else Step(action_id, status, False, why)
-
-
-def _beside(row: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> Step | None:
-    """Say why an action cannot go in one run with those before it."""
-    why = crowded_out(row, before)
-    return None if why is None else Step(row["id"], row["status"], False, why)
 
 
 def _insert(conn: sa.Connection, action_ids: Sequence[int], by: Person, now: int) -> int:

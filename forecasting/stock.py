@@ -104,12 +104,16 @@ def _arrivals(promised: Floats, delays: Floats) -> Floats:
 
 
 def proposals(facts: Facts, keys: pl.DataFrame) -> tuple[Floats, Floats]:
-    """Units on their way that are not firm (drafts, transfers in) and units promised to leave (draft transfers out)."""
-    drafts = facts.rows("purchase_line").filter(pl.col("status") == "draft")
+    """Units on their way that are not firm and units promised to leave (draft transfers out).
+
+    Not firm are drafts, transfers in, and what was sent to a supplier who has named no day yet.
+    """
+    undated = pl.col("status").is_in(FIRM) & pl.col("promised_at").is_null()
+    drafts = facts.rows("purchase_line").filter((pl.col("status") == "draft") | undated)
     moves = facts.rows("transfer_line").filter(pl.col("status").is_in(("draft", "sent")))
     coming = pl.concat(
         [
-            drafts.select(*KEY, pl.col("ordered_units").alias("units")),
+            drafts.select(*KEY, (pl.col("ordered_units") - pl.col("received_units").fill_null(0)).alias("units")),
             moves.select("sku", pl.col("destination").alias("location"), "units"),
         ]
     )

@@ -132,7 +132,7 @@ def _wanted(case: Mapping[str, Any], ask: Ask) -> Wanted:
     if row is not None and row["suggestion"] == "order" and (row["suggested_units"] or 0) > 0:
         units = int(row["suggested_units"])
         left = still_wanted(ask, units, nouns=BRINGING, projected=True)
-        why = f"the projection suggests {units}: {row['arithmetic']}"
+        why = f"the projection suggests {units}, step by step in the case's proof"
     else:
         units = short_units(case, ask.view)
         if units == 0 and "units" not in ask.choice:

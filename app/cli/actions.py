@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ from app.cli.cases import acting, emit_rows, open_desk_of, report
 from app.cli.common import AS_USER, FORMAT, WORKSPACE, Format, as_json, as_table, emit, note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from actions.desk import Desk
     from actions.planning import Planned
@@ -267,9 +268,26 @@ def _show_plan(made: Planned, chosen: Format) -> None:
     else:
         typer.echo(made.words)
         if isinstance(told["card"], dict):
-            typer.echo(as_table([{"field": n, "value": v} for n, v in told["card"].items() if v not in (None, [])]))
+            typer.echo(as_table([{"field": name, "value": value} for name, value in _card_lines(told["card"])]))
     if made.action is None:
         raise typer.Exit(1)
+
+
+def _card_lines(card: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Write a card line by line; its words stand above it, and what is empty is left out."""
+    request = card["request"]
+    if request is not None:
+        yield "request", f"{request['method']} {request['path']} {json.dumps(request['body'], ensure_ascii=False)}"
+    for change in card["changes"]:
+        was = f"{change['before']} → {change['after']}"
+        yield "change", f"{change['system']} {change['thing']}: {change['field']} {was}"
+    for name, value in card.items():
+        if name in ("words", "request", "changes") or value in (None, ""):
+            continue
+        if isinstance(value, list | tuple):
+            yield from ((name.replace("_", " "), one) for one in value)
+        else:
+            yield name.replace("_", " "), value
 
 
 def _choices(given: list[str]) -> dict[str, int | str]:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from actions import outbox
-from actions.cases import Filters, queue
+from actions.cases import Filters, queue, show
 from actions.detect import detect
 from actions.planning import Planned
 from actions.view import View
@@ -346,3 +346,64 @@ def test_nothing_short_is_still_said_where_nothing_is_on_its_way(tmp_path: Path)
     settled = View(facts=facts(stock_position=[*stock("MUG", "NORTH", 2), *stock("MUG", "SOUTH", 50)]), now=NOON)
     with pytest.raises(RequestError, match="nothing is short of MUG at NORTH now"):
         plan(shop, settled, oversold)
+
+
+def test_a_card_that_reckons_with_another_is_not_refused_because_of_it(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    view = two_wants(spare=50)
+    oversold, runs_out = cases_of(shop, view)
+    first = plan(shop, view, oversold, units=7).action or 0
+    outbox.approve(shop.desk, first, by=APPROVER)
+    second = plan(shop, view, runs_out).action or 0
+    with shop.desk.write() as conn:  # as a bulk run that stops puts it back
+        conn.exec_driver_sql("UPDATE action SET status = 'planned', approved_at = NULL WHERE status = 'approved'")
+    shop.merchant.step()
+    assert carry_out(shop, first) == "verified"
+    assert carry_out(shop, second) == "verified"
+    assert [t["lines"][0]["quantity"] for t in shop.merchant.transfers.values()] == [7, 5]
+
+
+def test_what_never_read_as_it_was_drafted_is_not_held_against_a_projection_that_knows_it(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    view = two_wants(spare=50)
+    oversold, runs_out = cases_of(shop, view)
+    action = plan(shop, view, oversold).action or 0
+    outbox.approve(shop.desk, action, by=APPROVER)
+    outbox.send(shop.desk, action, by=OPERATOR, targets=shop.targets)
+    shop.merchant.transfers["T1"]["lines"][0]["quantity"] = 16
+    shop.merchant.step(2 * MINUTE)
+    assert outbox.verify(shop.desk, action, by=OPERATOR, targets=shop.targets).status == "mismatch"
+    arrived = with_transfer(view, reference_of(shop, action), "received", 16)
+    later = replace(arrived, projected_from=shop.merchant.now + MINUTE)
+    card = plan(shop, later, runs_out).card
+    assert card is not None
+    assert card.words == "draft a transfer of 12 MUG from SOUTH to NORTH"
+
+
+def test_a_selection_reckons_with_what_goes_and_not_with_what_was_left_out(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    wants = {"NORTH": 12, "EAST": 11, "WEST": 3}
+    lines = [a_line(place, "MUG", units, location=place) for place, units in wants.items()]
+    levels = [*stock("MUG", "SOUTH", 15), *(level for place in wants for level in stock("MUG", place, 0))]
+    view = View(facts=facts(order_line=lines, stock_position=levels), now=NOON)
+    for n in range(2):
+        detect(shop.desk, replace(view, now=view.now + n * MINUTE), shadow=None)
+    cases = {case["location"]: int(case["id"]) for case in queue(shop.desk)}
+    actions = [plan(shop, view, cases[place]).action or 0 for place in wants]
+    steps = outbox.bulk(shop.desk, actions, by=APPROVER, targets=shop.targets)
+    assert [step.status for step in steps] == ["verified", "planned", "verified"]
+
+
+def test_a_case_that_could_not_be_planned_lets_others_come_first(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path, ladder="auto")
+    view = two_wants(spare=50)
+    oversold, runs_out = cases_of(shop, view)
+    shop.merchant.step(2 * MINUTE)
+    made = [outbox.plan_due(shop.desk, view, shop.targets, most=1) for _ in range(4)]
+    assert made == [1, 0, 0, 0]
+    told = [event["what"] for case in (oversold, runs_out) for event in show(shop.desk, case)["history"]]
+    assert told.count("not_planned") == 1, "it is said once, not at every look"
+    shop.merchant.step(timedelta(minutes=16))
+    outbox.plan_due(shop.desk, view, shop.targets, most=1)
+    told = [event["what"] for case in (oversold, runs_out) for event in show(shop.desk, case)["history"]]
+    assert told.count("not_planned") == 2

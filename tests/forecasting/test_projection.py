@@ -170,6 +170,10 @@ def test_what_the_desk_proposed_already_is_not_proposed_again() -> None:
     first = projected(stock_position=stock(20))["suggested_units"]
     again = projected(stock_position=stock(20), purchase_line=[OLD_PURCHASE, a_purchase(first, None, status="draft")])
     assert (again["suggestion"], again["p_stockout"] > 0.9) == ("none", True), "a draft is no receipt"
+    undated = projected(stock_position=stock(20), purchase_line=[OLD_PURCHASE, a_purchase(first, None, status="sent")])
+    assert (undated["suggestion"], undated["p_stockout"] > 0.9) == ("none", True), "nor is what has no day yet"
+    arrived = a_purchase(first, None, status="sent", received_units=first)
+    assert projected(stock_position=stock(20), purchase_line=[OLD_PURCHASE, arrived])["suggestion"] == "order"
 
 
 def test_another_locations_excess_is_moved_before_anything_is_bought() -> None:
