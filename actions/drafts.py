@@ -78,7 +78,9 @@ def still_wanted(ask: Ask, units: int, *, nouns: Iterable[str], projected: bool)
     if not coming:
         return Wanted(units=units, why=())
     by = ", ".join(f"action {number}" for number in coming)
-    words = f"{sum(coming.values())} of {ask.case['sku']} are drafted or on their way to {ask.case['location']} by {by}"
+    words = (
+        f"{sum(coming.values()):,} of {ask.case['sku']} are drafted or on their way to {ask.case['location']} by {by}"
+    )
     left = max(units - sum(coming.values()), 0)
     return Wanted(units=left, why=(words,), blocked=None if left else f"{words}; nothing more is wanted there")
 
@@ -156,11 +158,12 @@ def judged(intent: Intent, document: Document | None, noun: str) -> Verdict:
         return Verdict(state="verified" if gone else "absent", words=words, seen=seen)
     other = [f"{name} {party}" for name, party in document.parties.items() if expected.get(name, party) != party]
     if document.reference != intent.reference or other or not _is_as_drafted(document, expected):
-        told = ", ".join((f"it is {document.status}", f"with {units}", *other))
+        lines = ", ".join(f"{number:,} × {sku}" for sku, number in units.items()) or "no line"
+        told = ", ".join((f"it is {document.status}", f"with {lines}", *other))
         return Verdict(state="mismatch", words=f"{noun} {document.number} says something else: {told}", seen=seen)
     drafted, stands = expected["units"], units[expected["sku"]]
-    changed = "" if stands == drafted else f", where {drafted} were drafted"
-    words = f"{noun} {document.number} is {document.status}: {stands} {expected['sku']}{changed}"
+    changed = "" if stands == drafted else f", where {drafted:,} were drafted"
+    words = f"{noun} {document.number} is {document.status}: {stands:,} × {expected['sku']}{changed}"
     return Verdict(state="verified", words=words, seen=seen)
 
 

@@ -61,7 +61,7 @@ class Drafted:
     @property
     def words(self) -> str:
         """Say what it brings."""
-        return f"a {self.noun} of {self.units} {self.sku} for {self.destination}"
+        return f"a {self.noun} of {self.units:,} × {self.sku} for {self.destination}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,9 @@ def _crowded(mine: Drafted, first: Sequence[Drafted]) -> str | None:
             return f"action {other.action} is for the same place and came first ({other.words}): plan this one anew"
     taken = sum(other.units for other in others if other.origin is not None and other.origin == mine.origin)
     if taken and mine.free is not None and taken + mine.units > mine.free:
-        return f"{taken} of the {mine.free} {mine.sku} that were free at {mine.origin} are given since: plan it anew"
+        return (
+            f"{taken:,} of the {mine.free:,} {mine.sku} that were free at {mine.origin} are given since: plan it anew"
+        )
     return None
 
 

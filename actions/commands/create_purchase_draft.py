@@ -58,8 +58,8 @@ def plan(ask: Ask) -> Draft:
         ),
         units=units,
         parties={"supplier": name, "location": location, **day},
-        words=f"draft a purchase of {units} {case['sku']} from {name} for {location}{by}",
-        why=(*wanted.why, rounding, *(() if cost is not None else (_NO_COST,))),
+        words=f"draft a purchase of {units:,} × {case['sku']} from {name} for {location}{by}",
+        why=(*wanted.why, *filter(None, (rounding, None if cost is not None else _NO_COST))),
         harmless="none: a draft goes to nobody until a person sends it",
         unit_cost_minor=cost or 0,
         blocked=wanted.blocked,
@@ -132,21 +132,21 @@ def _wanted(case: Mapping[str, Any], ask: Ask) -> Wanted:
     if row is not None and row["suggestion"] == "order" and (row["suggested_units"] or 0) > 0:
         units = int(row["suggested_units"])
         left = still_wanted(ask, units, nouns=BRINGING, projected=True)
-        why = f"the projection suggests {units}, step by step in the case's proof"
+        why = f"the projection suggests {units:,}, step by step in the case's proof"
     else:
         units = short_units(case, ask.view)
         if units == 0 and "units" not in ask.choice:
             raise RequestError(f"nothing is short of {case['sku']} at {case['location']} now; give the units to order")
         left = still_wanted(ask, units, nouns=BRINGING, projected=False)
-        why = f"open demand is {units} beyond the stock"
+        why = f"open demand is {units:,} beyond the stock"
     chosen = "units" in ask.choice
     return replace(left, why=(why, *left.why), blocked=None if chosen else left.blocked)
 
 
-def _rounded(wanted: int, supplier: Mapping[str, Any]) -> tuple[int, str]:
+def _rounded(wanted: int, supplier: Mapping[str, Any]) -> tuple[int, str | None]:
     pack, moq = supplier["pack"], supplier["moq"]
     units = -(-max(wanted, moq) // pack) * pack
-    return units, f"{wanted} rounded up to packs of {pack}, at least {moq}"
+    return units, None if units == wanted else f"{wanted:,} rounded up to packs of {pack:,}, at least {moq:,}"
 
 
 ACTION: ActionType[None] = ActionType(

@@ -122,6 +122,7 @@ class Detail:
     lines: Sequence[tuple[str, int, int]]  #: (line, exposed, expected loss)
     members: Sequence[str]
     probability: float | None
+    is_projected: bool  #: the probability is the projection's, no assumption
     similar: int  #: other open cases of this kind
     suggestions: Sequence[Suggestion] = ()  #: which of our codes may be meant, the best first
 
@@ -157,6 +158,7 @@ def detail(store: Store, case_id: int, listed: Row | None = None) -> Detail:
         lines=[(x["line"], x["exposed_minor"], x["expected_loss_minor"]) for x in case["lines"]],
         members=list(case["members"] or ()),
         probability=case["probability"],
+        is_projected="projection" in getattr(detectors().get(case["detector"]), "needs", ()),
         similar=sum(other["id"] != case_id for other in others),
         suggestions=[
             Suggestion(code=s["code"], name=s["name"], why=s["why"])

@@ -218,7 +218,7 @@ def test_a_purchase_is_drafted_in_the_suppliers_packs_and_found_again_by_our_ref
     shop = a_shop(tmp_path)
     view = short()
     card, action = plan(shop, view, case_from(shop, view))
-    assert card.words == "draft a purchase of 8 MUG from KILN for NORTH"  # 7 are short; packs of 4
+    assert card.words == "draft a purchase of 8 × MUG from KILN for NORTH"  # 7 are short; packs of 4
     assert card.value_minor == 8 * 200
     assert carry_out(shop, action) == "verified"
     [purchase] = shop.merchant.purchases.values()
@@ -270,7 +270,7 @@ def test_a_transfer_is_drafted_from_where_enough_is_free(tmp_path: Path) -> None
     shop = a_shop(tmp_path)
     view = short(spare=20)
     card, action = plan(shop, view, case_from(shop, view))
-    assert card.words == "draft a transfer of 7 MUG from SOUTH to NORTH"
+    assert card.words == "draft a transfer of 7 × MUG from SOUTH to NORTH"
     assert carry_out(shop, action) == "verified"
     assert take_back(shop, view, action) == "verified"
     assert shop.merchant.transfers["T1"]["status"] == "cancelled"

@@ -91,8 +91,8 @@ def test_what_one_case_was_given_is_not_drafted_again_for_another_of_the_same_pl
 
 
 @pytest.mark.parametrize(("kind", "words"), [
-    ("create_transfer_draft", "draft a transfer of 5 MUG from SOUTH to NORTH"),
-    ("create_purchase_draft", "draft a purchase of 8 MUG from KILN for NORTH"),
+    ("create_transfer_draft", "draft a transfer of 5 × MUG from SOUTH to NORTH"),
+    ("create_purchase_draft", "draft a purchase of 8 × MUG from KILN for NORTH"),
 ])  # fmt: skip
 def test_only_the_rest_of_a_want_is_drafted(tmp_path: Path, kind: str, words: str) -> None:
     shop = a_shop(tmp_path)
@@ -133,7 +133,7 @@ def test_a_projection_that_knows_the_draft_is_not_reduced_by_it_again(tmp_path: 
     shop.merchant.step()
     card = plan(shop, replace(view, projected_from=shop.merchant.now), runs_out).card
     assert card is not None
-    assert card.words == "draft a transfer of 12 MUG from SOUTH to NORTH"
+    assert card.words == "draft a transfer of 12 × MUG from SOUTH to NORTH"
 
 
 @pytest.mark.parametrize(("status", "units", "wanted"), [
@@ -159,7 +159,7 @@ def test_what_is_to_leave_a_place_is_not_free_there(tmp_path: Path) -> None:
     drafted(shop, view, oversold)
     card = plan(shop, view, runs_out, units=9).card
     assert card is not None
-    assert card.words == "draft a transfer of 3 MUG from SOUTH to NORTH"
+    assert card.words == "draft a transfer of 3 × MUG from SOUTH to NORTH"
 
 
 def test_of_two_cards_for_one_place_the_second_is_planned_anew(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_of_two_cards_for_one_place_the_second_is_planned_anew(tmp_path: Path) -
     held = outbox.approve(shop.desk, second, by=APPROVER)
     assert not held.done
     assert held.words == (
-        f"action {first} is for the same place and came first (a transfer of 12 MUG for NORTH): plan this one anew"
+        f"action {first} is for the same place and came first (a transfer of 12 × MUG for NORTH): plan this one anew"
     )
     [refused] = outbox.bulk(shop.desk, [second], by=APPROVER, targets=shop.targets)
     assert "plan this one anew" in refused.words
@@ -245,7 +245,7 @@ def test_what_others_added_to_our_document_is_theirs(tmp_path: Path) -> None:
     first = drafted(shop, view, oversold, units=5)
     card = plan(shop, with_transfer(view, reference_of(shop, first), "sent", 5, BOWL=100), runs_out).card
     assert card is not None
-    assert card.words == "draft a transfer of 7 MUG from SOUTH to NORTH"
+    assert card.words == "draft a transfer of 7 × MUG from SOUTH to NORTH"
 
 
 def test_a_document_that_was_deleted_brings_nothing(tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_a_document_that_says_something_else_brings_what_it_says(tmp_path: Path)
     assert outbox.actions(shop.desk)[0]["status"] == "mismatch"
     card = plan(shop, with_transfer(view, reference_of(shop, action), "draft", 10), runs_out).card
     assert card is not None
-    assert card.words == "draft a transfer of 2 MUG from SOUTH to NORTH"
+    assert card.words == "draft a transfer of 2 × MUG from SOUTH to NORTH"
 
 
 def test_a_draft_that_is_taken_back_before_it_was_read_ends_as_that(tmp_path: Path) -> None:
@@ -317,12 +317,12 @@ def test_another_item_with_a_like_name_holds_nothing_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("status", "units", "ends", "words"), [
-    ("sent", 12, "verified", "transfer T1 is sent: 12 MUG"),
-    ("sent", 5, "verified", "transfer T1 is sent: 5 MUG, where 12 were drafted"),
-    ("sent", 0, "mismatch", "transfer T1 says something else: it is sent, with {'MUG': 0}"),
-    ("sent", 13, "verified", "transfer T1 is sent: 13 MUG, where 12 were drafted"),
-    ("draft", 5, "mismatch", "transfer T1 says something else: it is draft, with {'MUG': 5}"),
-    ("cancelled", 12, "mismatch", "transfer T1 says something else: it is cancelled, with {'MUG': 12}"),
+    ("sent", 12, "verified", "transfer T1 is sent: 12 × MUG"),
+    ("sent", 5, "verified", "transfer T1 is sent: 5 × MUG, where 12 were drafted"),
+    ("sent", 0, "mismatch", "transfer T1 says something else: it is sent, with 0 × MUG"),
+    ("sent", 13, "verified", "transfer T1 is sent: 13 × MUG, where 12 were drafted"),
+    ("draft", 5, "mismatch", "transfer T1 says something else: it is draft, with 5 × MUG"),
+    ("cancelled", 12, "mismatch", "transfer T1 says something else: it is cancelled, with 12 × MUG"),
 ])  # fmt: skip
 def test_who_sends_a_draft_may_change_its_units(tmp_path: Path, status: str, units: int, ends: str, words: str) -> None:
     shop = a_shop(tmp_path)
@@ -377,7 +377,7 @@ def test_what_never_read_as_it_was_drafted_is_not_held_against_a_projection_that
     later = replace(arrived, projected_from=shop.merchant.now + MINUTE)
     card = plan(shop, later, runs_out).card
     assert card is not None
-    assert card.words == "draft a transfer of 12 MUG from SOUTH to NORTH"
+    assert card.words == "draft a transfer of 12 × MUG from SOUTH to NORTH"
 
 
 def test_a_selection_reckons_with_what_goes_and_not_with_what_was_left_out(tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def money_line(detail: Detail) -> str:
         _stake("lost by the shift's end if nobody acts", words.money(row.lost_by_shift_end_minor, row.currency)),
     ]
     if detail.probability is not None:
-        parts.append(_stake("probability, assumed", words.percent(detail.probability, 0)))
+        name = "probability, projected" if detail.is_projected else "probability, assumed"
+        parts.append(_stake(name, words.percent(detail.probability, 0)))
     return f'<div class="fw-strip">{"".join(parts)}</div>'
 
 

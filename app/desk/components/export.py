@@ -27,7 +27,7 @@ def grid(frame: pl.DataFrame, *, name: str, whole: int | None = None, height: in
         shown,
         key=content_key(f"grid-{name}", (frame.height, *frame.columns)),
         hide_index=True,
-        column_config={column: st.column_config.NumberColumn(format="%.2f") for column in money},
+        column_config={column: st.column_config.NumberColumn(format="accounting") for column in money},
         height=grid_height(shown.height, height),
         row_height=ROW,
         alt=f"{told} of {name}",

@@ -107,7 +107,7 @@ def _grid(found: Open) -> None:
             "promised": st.column_config.TextColumn("Promised (UTC)"),
             "due_in_hours": st.column_config.NumberColumn("Due in, hours", format="%.1f", help="Negative is late"),
             "open_units": st.column_config.NumberColumn("Open units"),
-            "open_value": st.column_config.NumberColumn(f"Open value, {currency}", format="%.2f"),
+            "open_value": st.column_config.NumberColumn(f"Open value, {currency}", format="accounting"),
             "blocked_by": st.column_config.TextColumn("Blocked by"),
         },
         alt="Open orders, the longest overdue first",

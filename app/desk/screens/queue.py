@@ -195,12 +195,12 @@ def _grid(visit: Visit, rows: Sequence[Row]) -> None:
         row_height=ROW,
         column_config={
             "Lost by shift end": st.column_config.NumberColumn(
-                f"{currency} now", format="%.2f", width=76, help="Lost by the end of this shift if nobody acts"
+                f"{currency} now", format="accounting", width=76, help="Lost by the end of this shift if nobody acts"
             ),
             "Case": st.column_config.TextColumn(width=270 if mixed else 386),
             "Kind": st.column_config.TextColumn(width=116),
             "Age": st.column_config.TextColumn(width=62),
-            "Exposed": st.column_config.NumberColumn(f"{currency} exposed", format="%.2f", width=88),
+            "Exposed": st.column_config.NumberColumn(f"{currency} exposed", format="accounting", width=88),
             "Status": st.column_config.TextColumn(width=72),
         },
         alt="Cases that wait, the costliest first",
