@@ -106,7 +106,7 @@ def _grid(found: Open) -> None:
             "age_hours": st.column_config.NumberColumn("Age, hours", format="%.1f"),
             "promised": st.column_config.TextColumn("Promised (UTC)"),
             "due_in_hours": st.column_config.NumberColumn("Due in, hours", format="%.1f", help="Negative is late"),
-            "open_units": st.column_config.NumberColumn("Open units"),
+            "open_units": st.column_config.NumberColumn("Open units", format="localized"),
             "open_value": st.column_config.NumberColumn(f"Open value, {currency}", format="accounting"),
             "blocked_by": st.column_config.TextColumn("Blocked by"),
         },

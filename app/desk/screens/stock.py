@@ -98,7 +98,7 @@ def _shown(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
         pl.col("sku").alias("SKU"),
         pl.col("location").alias("At"),
-        ((pl.col("expected_lost_margin_minor") / 100).round() + 0.0).alias("Lost"),  # no minus before nothing
+        (pl.col("expected_lost_margin_minor") / 100).round().cast(pl.Int64).alias("Lost"),  # no minus before nothing
         (pl.col("p_stockout") * 100).alias("P"),
         pl.col("stockout_on").dt.strftime("%-d %b").fill_null(words.NOTHING).alias("Out on"),
         pl.col("on_hand").alias("On hand"),
@@ -115,10 +115,14 @@ def _shown(rows: pl.DataFrame) -> pl.DataFrame:
             ),
         ).alias("Cover"),
         pl.when(pl.col("suggested_units") > 0)
-        .then(pl.format("{} {}", "suggestion", "suggested_units"))
+        .then(pl.format("{} {}", "suggestion", _with_thousands("suggested_units")))
         .otherwise(pl.col("reason").fill_null(words.NOTHING))
         .alias("Suggested"),
     )
+
+
+def _with_thousands(column: str) -> pl.Expr:
+    return pl.col(column).map_elements(lambda units: f"{units:,}", return_dtype=pl.String)
 
 
 def _columns(currency: str) -> dict[str, Any]:
@@ -126,11 +130,15 @@ def _columns(currency: str) -> dict[str, Any]:
     return {
         "SKU": config.TextColumn(width=70),
         "At": config.TextColumn(width=60),
-        "Lost": config.NumberColumn(f"{currency} lost", format="%.0f", width=70, help="Margin expected to be lost"),
+        "Lost": config.NumberColumn(
+            f"{currency} lost", format="localized", width=70, help="Margin expected to be lost"
+        ),
         "P": config.ProgressColumn("P(out)", format="%.0f%%", min_value=0.0, max_value=100.0, width=86),
         "Out on": config.TextColumn(width=62, help="The day on which it is out with probability one half"),
-        "On hand": config.NumberColumn(width=64),
-        "Available": config.NumberColumn("Avail.", width=56, help="On hand less what is held back or ordered already"),
+        "On hand": config.NumberColumn(format="localized", width=64),
+        "Available": config.NumberColumn(
+            "Avail.", format="localized", width=56, help="On hand less what is held back or ordered already"
+        ),
         "Inbound": config.TextColumn(width=104),
         "Cover": config.TextColumn("Cover", width=84, help="Days of cover: p10, p50 and p90"),
         "Suggested": config.TextColumn(width=112),
