@@ -130,7 +130,7 @@ def the_end_is_right(home: Path, messages: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7200 if FULL else 120)
+@pytest.mark.timeout(7200 if FULL else 600)
 def test_killed_at_any_moment_it_loses_nothing_and_repeats_nothing(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
