@@ -96,10 +96,10 @@ def plan(
         return Planned(card=None, action=None, created=False, words=f"blocked: {missing}")
     card = _card(desk, view, kind, draft, policy, reference, system)
     if kind.brings_units:
-        card = msgspec.structs.replace(card, beside=tuple(one.action for one in earlier))
+        card = msgspec.structs.replace(card, beside=_numbers(earlier))
     if card.blocked is not None:
         return Planned(card=card, action=None, created=False, words=f"blocked: {card.blocked}")
-    return _store(desk, case, kind, look, draft, card, policy, key=key, by=by, system=system, earlier=earlier)
+    return _store(desk, case, kind, look, draft, card, policy, key=key, by=by, system=system)
 
 
 def plan_due(desk: Desk, view: View, targets: Targets, *, most: int = 20) -> int:
@@ -252,8 +252,8 @@ def _key(origin: str, kind: str, remote: Event | None, revision: int, earlier: t
     That state is the target's own and, for what brings units, which earlier drafts there are.
     """
     state = b"" if remote is None else encode(remote)
-    beside = ",".join(str(one.action) for one in earlier)
-    parts = (origin.encode(), kind.encode(), state, f"{revision}{beside and ':'}{beside}".encode())
+    beside = ",".join(map(str, _numbers(earlier)))
+    parts = (origin.encode(), kind.encode(), state, str(revision).encode(), beside.encode())
     digest = blake2b(b"|".join(parts), digest_size=12)
     return f"fw-{origin}-{digest.hexdigest()}"
 
@@ -273,8 +273,8 @@ def promise_of(kind: ActionType[Any], draft: Draft, system: str) -> Promise:
     return verbs.promise(system, draft.request)
 
 
-def _known(earlier: tuple[Drafted, ...]) -> list[int]:
-    return [one.action for one in earlier]
+def _numbers(earlier: tuple[Drafted, ...]) -> tuple[int, ...]:
+    return tuple(one.action for one in earlier)
 
 
 def _card(
@@ -333,7 +333,6 @@ def _store(
     by: Person,
     system: str,
     undoes: int | None = None,
-    earlier: tuple[Drafted, ...] = (),
 ) -> Planned:
     intent = Intent(
         type=kind.id, connection=look.connection, stream=look.stream, key=look.key, request=draft.request,
@@ -360,7 +359,7 @@ def _store(
         if cases.load(conn, case_id)["version"] != case["version"]:
             words = f"somebody was faster: case {case_id} has changed since it was read"
             return Planned(card=card, action=None, created=False, words=words)
-        if kind.brings_units and undoes is None and _known(drafted(conn, case["sku"])) != _known(earlier):
+        if kind.brings_units and undoes is None and _numbers(drafted(conn, case["sku"])) != card.beside:
             words = f"somebody was faster: more of {case['sku']} was drafted meanwhile; plan it anew"
             return Planned(card=card, action=None, created=False, words=words)
         other = conn.execute(

@@ -40,7 +40,7 @@ def verify(desk: Desk, action_id: int, *, by: Person, targets: Targets) -> Step:
     if row["status"] not in ("confirmed", "unknown", "verified"):
         return Step(action_id, row["status"], False, f"there is nothing to verify: it is {row['status']}")
     if later is not None:
-        return _leave(desk, row, later, by)
+        return _yield_to(desk, row, later, by)
     if halted is not None:
         return Step(action_id, row["status"], False, halted)
     intent, kind, target = intent_of(row), action_type(row["type"]), target_of(targets, row["system"])
@@ -76,12 +76,15 @@ def verify_due(desk: Desk, targets: Targets, *, by: Person = ENGINE) -> int:
 
 
 def _comes_after(next_one: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Match what takes an action back, or was sent later and set the same thing anew."""
+    """Match what takes an action back, or was sent after it was verified and set the same thing anew.
+
+    Before an action is verified nothing else on its thing is sent, so only what takes it back can come after it.
+    """
     a, n = t.action.c, next_one.c
     setters = [kind.id for kind in action_types().values() if kind.sets_its_target]
-    later = sa.or_(n.sent_at > a.sent_at, sa.and_(n.sent_at == a.sent_at, n.id > a.id))
-    anew = sa.and_(n.system == a.system, n.target == a.target, a.type.in_(setters), n.type.in_(setters), later)
-    return sa.or_(n.undoes == a.id, anew)
+    both_set_it = sa.and_(n.system == a.system, n.target == a.target, a.type.in_(setters), n.type.in_(setters))
+    later = sa.or_(n.sent_at > a.verified_at, sa.and_(n.sent_at == a.verified_at, n.id > a.id))
+    return sa.or_(n.undoes == a.id, sa.and_(both_set_it, later))
 
 
 def _later(conn: sa.Connection, row: Mapping[str, Any]) -> sa.Row[Any, Any] | None:
@@ -96,7 +99,7 @@ def _later(conn: sa.Connection, row: Mapping[str, Any]) -> sa.Row[Any, Any] | No
     return conn.execute(query).first()
 
 
-def _leave(desk: Desk, row: Mapping[str, Any], later: sa.Row[Any, Any], by: Person) -> Step:
+def _yield_to(desk: Desk, row: Mapping[str, Any], later: sa.Row[Any, Any], by: Person) -> Step:
     """Judge no more what a later action has changed; what was taken back before it was ever seen ends as that."""
     words = f"action {later.id} came after it: what stands there now is that one's"
     if row["status"] == "verified" or later.status != "verified":

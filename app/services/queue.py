@@ -146,6 +146,7 @@ def detail(store: Store, case_id: int, listed: Row | None = None) -> Detail:
     case = cases.show(desk, case_id)
     case.setdefault("lost_by_shift_end_minor", listed.lost_by_shift_end_minor if listed else 0)
     ours, remote = dict(case["ours"] or {}), dict(case["remote"] or {})
+    known = detectors().get(case["detector"])
     fields = list(dict.fromkeys([*ours, *remote]))
     others = cases.queue(desk, Filters(detector=case["detector"]))
     return Detail(
@@ -158,7 +159,7 @@ def detail(store: Store, case_id: int, listed: Row | None = None) -> Detail:
         lines=[(x["line"], x["exposed_minor"], x["expected_loss_minor"]) for x in case["lines"]],
         members=list(case["members"] or ()),
         probability=case["probability"],
-        is_projected="projection" in getattr(detectors().get(case["detector"]), "needs", ()),
+        is_projected=known is not None and "projection" in known.needs,
         similar=sum(other["id"] != case_id for other in others),
         suggestions=[
             Suggestion(code=s["code"], name=s["name"], why=s["why"])
