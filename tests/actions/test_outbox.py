@@ -76,6 +76,14 @@ def read_back(shop: Shop, action: int) -> str:
     return outbox.verify(shop.desk, action, by=OPERATOR, targets=shop.targets).status
 
 
+def verified(shop: Shop, case: int) -> int:
+    """Plan, approve, send and read back."""
+    action = approved(shop, case)
+    sent(shop, action)
+    assert read_back(shop, action) == "verified"
+    return action
+
+
 def status(shop: Shop, action: int) -> str:
     """Tell an action's status."""
     with shop.desk.read() as conn:
@@ -650,9 +658,7 @@ def test_writes_to_one_thing_go_one_after_the_other_and_do_not_hold_up_others(tm
 def test_an_undo_puts_the_remote_back_as_it_was(tmp_path: Path) -> None:
     shop = a_shop(tmp_path)
     [case] = cases_of(shop)
-    action = approved(shop, case)
-    sent(shop, action)
-    read_back(shop, action)
+    action = verified(shop, case)
     made = outbox.undo(shop.desk, drifting(shop.merchant), action, by=APPROVER, targets=shop.targets)
     assert made.action is not None
     assert outbox.approve(shop.desk, made.action, by=APPROVER).done
@@ -664,9 +670,7 @@ def test_an_undo_puts_the_remote_back_as_it_was(tmp_path: Path) -> None:
 def test_what_was_taken_back_is_not_held_against_the_remote_by_the_second_look(tmp_path: Path) -> None:
     shop = a_shop(tmp_path)
     [case] = cases_of(shop)
-    action = approved(shop, case)
-    sent(shop, action)
-    read_back(shop, action)
+    action = verified(shop, case)
     made = outbox.undo(shop.desk, drifting(shop.merchant), action, by=APPROVER, targets=shop.targets)
     back = made.action or 0
     outbox.approve(shop.desk, back, by=APPROVER)
@@ -685,9 +689,7 @@ def test_what_was_taken_back_is_not_held_against_the_remote_by_the_second_look(t
 def test_what_we_set_anew_ourselves_is_not_held_against_the_remote(tmp_path: Path) -> None:
     shop = a_shop(tmp_path)
     [case] = cases_of(shop)
-    first = approved(shop, case)
-    sent(shop, first)
-    read_back(shop, first)
+    first = verified(shop, case)
     with shop.desk.write() as conn:
         conn.exec_driver_sql("UPDATE case_ SET status = 'open', version = version + 1")
     shop.merchant.step()
@@ -703,9 +705,7 @@ def test_what_we_set_anew_ourselves_is_not_held_against_the_remote(tmp_path: Pat
 def test_an_undo_that_was_refused_leaves_the_second_look_to_the_first(tmp_path: Path) -> None:
     shop = a_shop(tmp_path)
     [case] = cases_of(shop)
-    action = approved(shop, case)
-    sent(shop, action)
-    read_back(shop, action)
+    action = verified(shop, case)
     made = outbox.undo(shop.desk, drifting(shop.merchant), action, by=APPROVER, targets=shop.targets)
     outbox.approve(shop.desk, made.action or 0, by=APPROVER)
     answers(shop, httpx.Response(400, json={"error": "no"}), applied=False)
@@ -719,9 +719,7 @@ def test_an_undo_that_was_refused_leaves_the_second_look_to_the_first(tmp_path: 
 def test_an_undo_of_what_moved_since_says_why_not(tmp_path: Path) -> None:
     shop = a_shop(tmp_path)
     [case] = cases_of(shop)
-    action = approved(shop, case)
-    sent(shop, action)
-    read_back(shop, action)
+    action = verified(shop, case)
     shop.merchant.move(shop.merchant.listings["web:MUG0"], 8, None)
     made = outbox.undo(shop.desk, drifting(shop.merchant), action, by=APPROVER, targets=shop.targets)
     assert made.action is None

@@ -104,7 +104,11 @@ def _shown(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("on_hand").alias("On hand"),
         pl.col("available").alias("Available"),
         pl.when(pl.col("next_receipt_units").is_not_null())
-        .then(pl.format("{} on {}", "next_receipt_units", pl.col("next_receipt_on").dt.strftime("%-d %b")))
+        .then(
+            pl.format(
+                "{} on {}", _with_thousands("next_receipt_units"), pl.col("next_receipt_on").dt.strftime("%-d %b")
+            )
+        )
         .otherwise(pl.lit(words.NOTHING))
         .alias("Inbound"),
         pl.format(
