@@ -48,9 +48,10 @@ def _finding(row: dict[str, Any], now: datetime, p: Parameters) -> Finding:
         object_id=f"{sku}@{location}",
         location=location,
         sku=sku,
-        ours={"probability_below": p.probability},
-        remote={"probability": round(probability, 4), "available": row["available"], "stockout_on": when},
+        ours={"probability": round(probability, 4), "stockout_on": when},
+        remote={"available": row["available"]},
         evidence={
+            "probable_from": p.probability,
             "next_receipt_on": row["next_receipt_on"],
             "expected_lost_units": round(units, 2),
             "suggestion": row["suggestion"],

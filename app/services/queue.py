@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from app.services.acting import desk_of
 from app.services.stock import steps_in_words
 from data.store import Store
 
+_ISO = re.compile(r"20\d\d-\d\d-\d\d([T ]\d\d:\d\d.*)?$")
 SHOWN = 3  #: members of a longer list that are written out
 
 
@@ -205,10 +207,15 @@ def _listed(values: Sequence[object]) -> str:
 
 
 def _time(text: str) -> str:
+    """Write an ISO instant or day as people write it; any other text stands as it is."""
+    written = _ISO.match(text)
+    if not written:
+        return text
     try:
-        return words.instant(datetime.fromisoformat(text)) + " UTC" if len(text) > 18 and text[4] == "-" else text
+        at = datetime.fromisoformat(text)
     except ValueError:
         return text
+    return f"{words.instant(at)} UTC" if written[1] else words.day(at)
 
 
 def _brief(detail: object) -> str:

@@ -260,6 +260,12 @@ def test_a_probable_stockout_opens_a_case_and_half_as_probable_a_one_keeps_it() 
     assert found("X37", projected(0.3), opening=False) == []
 
 
+def test_what_is_projected_is_our_arithmetic_and_only_the_stock_is_the_remotes_word() -> None:
+    [case] = found("X37", projected(0.85))
+    assert json.loads(case["ours"]) == {"probability": 0.85, "stockout_on": str(NOON.date())}
+    assert json.loads(case["remote"]) == {"available": 4}
+
+
 def test_the_projections_own_suggestion_is_the_action() -> None:
     assert found("X37", projected(0.9))[0]["suggested"] == "create_purchase_draft"
     assert found("X37", projected(0.9, suggestion="transfer"))[0]["suggested"] == "create_transfer_draft"
