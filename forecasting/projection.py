@@ -413,6 +413,8 @@ def _arithmetics(
             ("own open proposals, out", int(k.going[i]), "units"),
             ("need", int(planned.need[i]), "units"),
         ]
+        if planned.need[i] > 0:
+            steps.append(("one other location can spare, above its own level", int(planned.elsewhere[i]), "units"))
         if not np.isnan(cost[i]):
             steps.append(("expected cost of this level a review period", round(float(cost[i])), "minor"))
         if moves[i]:

@@ -44,6 +44,7 @@ class Plan:
     economic: Floats
     most: Floats  #: whole units that the cover allowed leaves room for
     need: Floats  #: units up to the level, 0 where the position reaches it
+    elsewhere: Floats  #: the most that one other location of the item has beyond its own level
     order: Ints  #: in packs, at least the minimum; 0 where nothing is needed
     transfer: Ints
     source: Ints  #: series that gives the transfer; -1 where none
@@ -94,14 +95,22 @@ def plan(
         np.maximum(per_day * policy.maximum_cover_days - np.where(np.isfinite(position), position, 0.0), 0.0)
     )
     order = rounded_order(need, economic, moq, pack, most)
-    transfer, source = _transfers(item, need, np.where(need > 0, 0.0, spare), risk >= policy.transfer_risk, urgency)
-    return Plan(level, order_up_to, position, economic, most, need, order, transfer, source)
+    to_give = np.where(need > 0, 0.0, np.floor(np.maximum(spare, 0.0)))
+    transfer, source = _transfers(item, need, to_give, risk >= policy.transfer_risk, urgency)
+    return Plan(level, order_up_to, position, economic, most, need, _most(item, to_give), order, transfer, source)
 
 
-def _transfers(item: Ints, need: Floats, spare: Floats, at_risk: Bools, urgency: Floats) -> tuple[Ints, Ints]:
-    """Serve needs from the spare stock of other locations of the item, the most urgent first, nothing given twice."""
+def _most(item: Ints, to_give: Floats) -> Floats:
+    """Give the largest excess of each item's locations; one in need has none itself, so to it this is another's."""
+    largest = np.zeros(int(item.max(initial=-1)) + 1)
+    np.maximum.at(largest, item, to_give)
+    return np.asarray(largest[item])
+
+
+def _transfers(item: Ints, need: Floats, to_give: Floats, at_risk: Bools, urgency: Floats) -> tuple[Ints, Ints]:
+    """Serve needs from the excess of other locations of the item, the most urgent first, nothing given twice."""
     transfer, source = np.zeros(need.size, dtype=np.int64), np.full(need.size, -1, dtype=np.int64)
-    left = np.floor(np.maximum(spare, 0.0))
+    left = to_give.copy()
     givers: dict[int, list[int]] = {}
     for giver in np.flatnonzero(left >= 1).tolist():
         givers.setdefault(int(item[giver]), []).append(giver)

@@ -83,7 +83,7 @@ def _finding(lines: Sequence[dict[str, Any]], known_until: datetime, p: Paramete
 
 DETECTOR = Detector(
     id="X22",
-    title="Shipped, channel not told",
+    title="Channel not told",
     owner="channels",
     needs=("order_line", "shipment_line"),
     streams=("orders", "shipments"),

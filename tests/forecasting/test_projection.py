@@ -25,6 +25,9 @@ from tests.forecasting.factories import (
 Tables = list[dict[str, object]]
 
 
+SPARE = "one other location can spare, above its own level"
+
+
 def projected(*, location: str = "NORTH", policy: Policy | None = None, **tables: Tables) -> dict[str, Any]:
     """Project a shop that sells two mugs a day; the row of one location."""
     found = project(a_shop(**{"order_line": orders_a_day(2), **tables}), now=NOW, policy=policy)
@@ -180,7 +183,14 @@ def test_another_locations_excess_is_moved_before_anything_is_bought() -> None:
     row = projected(stock_position=stock(10) + stock(900, location="SOUTH"))
     assert (row["suggestion"], row["suggested_from"]) == ("transfer", "SOUTH")
     steps = {label: value for label, value, _ in json.loads(row["arithmetic"])}
-    assert row["suggested_units"] == steps["need"] == steps["transfer"]
+    assert row["suggested_units"] == steps["need"] == steps["transfer"] <= steps[SPARE] == 900
+
+
+def test_the_arithmetic_says_why_stock_of_another_location_is_not_moved() -> None:
+    row = projected(stock_position=stock(10) + stock(20, location="SOUTH"))
+    steps = {label: value for label, value, _ in json.loads(row["arithmetic"])}
+    assert (row["suggestion"], steps[SPARE]) == ("order", 20)
+    assert steps["need"] > 20
 
 
 def test_an_order_has_to_be_placed_a_lead_time_before_the_stock_may_run_out() -> None:
