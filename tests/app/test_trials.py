@@ -30,6 +30,7 @@ from tests.app.serving import HEAD, MARKER, ROW
 
 FULL = os.environ.get("FILLWELL_TRIALS") == "1"
 SEQUENCES = 300 if FULL else 8
+ITEMS = max(60, SEQUENCES)  #: every press may be the last word about an item, so that they must not run out
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(7200 if FULL else 600)]
 
 ROUNDS, HANDS = 200 if FULL else 3, 20
@@ -117,7 +118,7 @@ def test_whatever_moves_between_choosing_and_pressing_no_other_row_is_acted_on(
     browser: Browser, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     dice = random.Random(24)  # noqa: S311 -- a schedule of mishaps
-    market, desk = a_market(tmp_path, dice, 60), MortalDesk(tmp_path)
+    market, desk = a_market(tmp_path, dice, ITEMS), MortalDesk(tmp_path)
     desk.start()
     hands = Hands(Watched(browser, desk.url), market, desk, dice)
     try:
@@ -165,7 +166,7 @@ class Hands:
     def one_sequence(self) -> None:
         """Choose, be interrupted, press; note what was done to which case."""
         self.story = []
-        if not self.market.waiting():
+        while not self.market.waiting():
             self.market.shake()
         self.watched.open("/queue")
         self.settle()
