@@ -55,7 +55,7 @@ TABLES: dict[str, FactTable] = {
         _table(
             "shipment_line", "order",
             parcel=S, line_id=S, sku=S, channel=S, units=N, location=S, carrier=S, tracking=S,
-            handed_over_at=T, told_at=T, net_minor=N,  # told_at: when the channel learnt this tracking
+            handed_over_at=T, told_at=T, net_minor=N, currency=S,  # told_at: when the channel learnt this tracking
         ),
         # One row a line of what the channel took off its own levels: told of as shipped, or only packed so far.
         _table("fulfilment_line", "order", connection=S, fulfilment=S, line_id=S, sku=S, units=N, location=S, told=B),

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 
 #: ISO 4217 currencies whose minor unit is not a hundredth.
-_EXPONENT = {
+EXPONENTS = {
     "JPY": 0,
     "KRW": 0,
     "VND": 0,
@@ -23,7 +23,7 @@ _EXPONENT = {
 
 def minor_exponent(currency: str) -> int:
     """Give the number of decimals of a currency's minor unit."""
-    return _EXPONENT.get(currency, 2)
+    return EXPONENTS.get(currency, 2)
 
 
 @lru_cache(maxsize=65_536)  # prices repeat, and decimals are slow
@@ -31,6 +31,11 @@ def to_minor(amount: Decimal, currency: str) -> int:
     """Round a decimal amount in major units to integer minor units, half to even."""
     exponent = minor_exponent(currency)
     return int(amount.scaleb(exponent).to_integral_value(rounding=ROUND_HALF_EVEN))
+
+
+def written(minor: int, currency: str) -> str:
+    """Write an amount with its currency's code and decimals, as in a sentence: GBP 1,234.50."""
+    return f"{currency} {to_major(minor, currency):,f}"
 
 
 def to_major(minor: int, currency: str) -> Decimal:

@@ -9,6 +9,7 @@ from actions.plans import ActionType, Ask, Change, Draft, Intent, Meanwhile, Ver
 from actions.view import View, number_of
 from data.errors import RequestError
 from data.events import Event, OrderStated
+from data.money import written
 
 CAUSES = ("customer", "supply", "fraud", "payment")
 
@@ -32,7 +33,7 @@ def plan(ask: Ask) -> Draft:
             "the channel refuses it while a fulfilment lives",
         ),
         side_effects=(
-            f"the channel gives {order.currency} {captured / 100:,.2f} back and may write to the customer",
+            f"the channel gives {written(captured, order.currency)} back and may write to the customer",
             "what was reserved for it can be sold again; the ERP's document is cancelled by itself, not by this",
         ),
         reversible="no: the customer orders anew",

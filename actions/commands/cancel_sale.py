@@ -10,6 +10,7 @@ from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhil
 from actions.view import View, number_of
 from data.errors import RequestError
 from data.events import Event, SaleStated
+from data.money import written
 from ingest.verbs import Verbs
 
 
@@ -51,7 +52,7 @@ def _draft(sale: SaleStated, connection: str, verbs: Verbs, reference: str, why:
         direction="protective",
         request=verbs.cancel_sale(sale.sale, reference=reference),
         changes=(Change(system=connection, thing=sale.sale, field="status", before=sale.status, after="cancelled"),),
-        why=(f"it is {sale.status}, {sale.currency} {sale.total_minor / 100:,.2f}", *why),
+        why=(f"it is {sale.status}, {written(sale.total_minor, sale.currency)}", *why),
         side_effects=("what it had reserved is free again",),
         reversible="by making it again from the order",
         expected={"sale": sale.sale, "order": sale.order},

@@ -13,7 +13,7 @@ from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhil
 from actions.view import View, number_of
 from data.errors import RequestError
 from data.events import Event, SaleStated
-from data.money import to_major
+from data.money import to_major, written
 from ingest.verbs import Sale
 
 
@@ -35,7 +35,7 @@ def plan(ask: Ask) -> Draft:
         raise RequestError(f"order {number_of(order)} has nothing left that a document could be made of")
     number, currency = number_of(order), str(lines["currency"][0])
     wanted = _units(lines)
-    extra = lines.filter(pl.col("kind") != "product")["net_minor"].sum()
+    extra = int(lines.filter(pl.col("kind") != "product")["net_minor"].sum())
     there = ask.view.facts.frame("sale").filter(
         (pl.col("entity") == order) & (pl.col("connection") == ask.look.connection) & (pl.col("status") != "cancelled")
     )
@@ -47,8 +47,8 @@ def plan(ask: Ask) -> Draft:
         request=ask.verbs.create_sale(number, _document(ask, lines, currency), reference=ask.reference),
         changes=(Change(system=ask.look.connection, thing=order, field="sales", before=there.height, after=1),),
         why=(
-            f"{currency} {value / 100:,.2f} without tax, placed at {lines['placed_at'][0]:%Y-%m-%d %H:%M} UTC",
-            *((f"{currency} {extra / 100:,.2f} of services (postage, fees) are not products: add them there",)
+            f"{written(value, currency)} without tax, placed at {lines['placed_at'][0]:%Y-%m-%d %H:%M} UTC",
+            *((f"{written(extra, currency)} of services (postage, fees) are not products: add them there",)
               if extra else ()),
         ),
         side_effects=(

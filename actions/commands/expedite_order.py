@@ -13,7 +13,7 @@ from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhil
 from actions.view import OPEN_STAGES, View, number_of
 from data.errors import RequestError
 from data.events import Event, PriorityChange, WorkStated
-from data.money import to_major
+from data.money import written
 from ingest.adapter import WriteRequest
 from ingest.verbs import Verbs
 
@@ -158,9 +158,8 @@ def _promised(deadline: datetime | None, now: datetime) -> tuple[str, ...]:
 
 
 def _stake(case: Mapping[str, Any]) -> str:
-    currency = case["currency"]
-    risk, value = (to_major(case[name], currency) for name in ("expected_loss_minor", "exposed_minor"))
-    return f"{currency} {risk:,} at risk of {currency} {value:,} not shipped"
+    risk, value = (written(case[name], case["currency"]) for name in ("expected_loss_minor", "exposed_minor"))
+    return f"{risk} at risk of {value} not shipped"
 
 
 ACTION: ActionType[None] = ActionType(

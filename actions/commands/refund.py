@@ -12,6 +12,7 @@ from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhil
 from actions.view import View, number_of
 from data.errors import RequestError
 from data.events import Event, PaymentMoved
+from data.money import written
 
 RACE = "the answer to a refund proves nothing: whether it was booked, and only once, is read from the payment itself"
 
@@ -34,7 +35,8 @@ def plan(ask: Ask) -> Draft:
         raise RequestError(f"nothing was captured for order {number_of(order)}; there is nothing to give back")
     capture = captures.to_dicts()[0]
     refunds = moved.filter(pl.col("kind") == "refund")
-    left = int(captures["amount_minor"].sum()) - int(refunds["amount_minor"].sum())
+    returned = int(refunds["amount_minor"].sum())
+    left = int(captures["amount_minor"].sum()) - returned
     amount = int(ask.choice.get("amount_minor", _missing(ask.case)))
     if amount <= 0:
         raise RequestError("give the amount that is to be refunded: amount_minor, in minor units")
@@ -42,24 +44,24 @@ def plan(ask: Ask) -> Draft:
     paid = _of_payment(refunds, payment)
     return Draft(
         target=f"payment/{payment}",
-        words=f"{ask.look.connection}: refund {currency} {amount / 100:,.2f} of order {number_of(order)}",
+        words=f"{ask.look.connection}: refund {written(amount, currency)} of order {number_of(order)}",
         direction="expansive",
         request=ask.verbs.refund(
             payment, amount, currency=currency, refunds_before=paid.height, reference=ask.reference
         ),
         changes=(
             Change(
-                system=ask.look.connection, thing=order, field="refunded", before=int(refunds["amount_minor"].sum()),
-                after=int(refunds["amount_minor"].sum()) + amount,
+                system=ask.look.connection, thing=order, field="refunded", before=written(returned, currency),
+                after=written(returned + amount, currency),
             ),
         ),
-        why=(f"{currency} {left / 100:,.2f} of what was captured are left", RACE),
+        why=(f"{written(left, currency)} of what was captured are left", RACE),
         side_effects=("the customer gets the money back, and the channel may write so",),
         reversible="no: money that was given back can only be asked for",
         expected={"order": order, "amount_minor": amount, "known": sorted(refunds["payment"])},
         value_minor=amount,
         currency=currency,
-        blocked=f"only {currency} {left / 100:,.2f} are left of what was captured" if amount > left else None,
+        blocked=f"only {written(left, currency)} are left of what was captured" if amount > left else None,
     )  # fmt: skip
 
 
@@ -81,7 +83,7 @@ def verify(intent: Intent, event: Event | None, _meanwhile: Meanwhile) -> Verdic
     seen: dict[str, object] = {"payment": event.payment, "amount_minor": event.amount_minor, "at": event.at}
     if event.kind != "refund" or event.amount_minor != intent.expected["amount_minor"]:
         return Verdict(state="mismatch", words=f"a {event.kind} of {event.amount_minor} is stated instead", seen=seen)
-    words = f"refunded at {event.at:%Y-%m-%d %H:%M} UTC: {event.currency} {event.amount_minor / 100:,.2f}"
+    words = f"refunded at {event.at:%Y-%m-%d %H:%M} UTC: {written(event.amount_minor, event.currency)}"
     return Verdict(state="verified", words=words, seen=seen)
 
 

@@ -15,6 +15,7 @@ import polars as pl
 
 from actions.findings import Detector, Finding, Money, frame
 from actions.view import View, number_of
+from data.money import written
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ def _same_order(sales: list[dict[str, Any]], p: Parameters) -> Finding:
         evidence={
             "erp": first["connection"],
             "reference": first["reference"],
-            "documents": [[s["sale"], s["status"], s["total_minor"], s["created_at"]] for s in sales],
+            "documents": [
+                [s["sale"], s["status"], written(s["total_minor"], s["currency"]), s["created_at"]] for s in sales
+            ],
             "extra": [sale["sale"] for sale in extra],
         },
         money=[

@@ -13,6 +13,7 @@ import polars as pl
 
 from actions.findings import Detector, Finding, Money, frame
 from actions.view import View, number_of
+from data.money import written
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,10 @@ def find(view: View, p: Parameters) -> pl.DataFrame:
 
 
 def _one(row: dict[str, Any]) -> Finding:
-    number = number_of(row["entity"])
+    number, charged, posted = number_of(row["entity"]), *_totals(row)
     return Finding(
         subject=row["entity"],
-        title=f"order {number} was charged {_amount(row['charged'], row)} and is {_amount(row['posted'], row)} in "
-        f"{row['erp']}",
+        title=f"order {number} was charged {charged} and is {posted} in {row['erp']}",
         kind="order",
         object_id=row["entity"],
         channel=row["channel"],
@@ -73,10 +73,10 @@ def _one(row: dict[str, Any]) -> Finding:
 
 def _group(rows: list[dict[str, Any]]) -> Finding:
     first = rows[0]
+    each = written(first["difference"], first["currency"])
     return Finding(
         subject=f"{first['channel']}:{first['erp']}:{first['difference']:+d}",
-        title=f"{len(rows)} orders of {first['channel']} differ by {_amount(first['difference'], first)} in "
-        f"{first['erp']}: one mapping is wrong",
+        title=f"{len(rows)} orders of {first['channel']} differ by {each} in {first['erp']}: one mapping is wrong",
         kind="mapping",
         object_id=f"{first['channel']}:{first['erp']}",
         channel=first["channel"],
@@ -84,7 +84,7 @@ def _group(rows: list[dict[str, Any]]) -> Finding:
         remote={"difference_minor": first["difference"], "orders": len(rows)},
         evidence={
             "erp": first["erp"],
-            "orders": [[number_of(r["entity"]), r["sale"], r["charged"], r["posted"]] for r in rows[:50]],
+            "orders": [[number_of(r["entity"]), r["sale"], *_totals(r)] for r in rows[:50]],
         },
         money=[_money(row) for row in rows],
         currency=first["currency"],
@@ -92,13 +92,14 @@ def _group(rows: list[dict[str, Any]]) -> Finding:
     )
 
 
+def _totals(row: dict[str, Any]) -> tuple[str, str]:
+    """Write what the channel charged and what the ERP booked, each in its own currency."""
+    return written(row["charged"], row["currency"]), written(row["posted"], row["booked_in"])
+
+
 def _money(row: dict[str, Any]) -> Money:
     amount = abs(row["difference"])
     return Money(line=f"{row['entity']}/total", exposed_minor=amount, expected_loss_minor=amount)
-
-
-def _amount(minor: int, row: dict[str, Any]) -> str:
-    return f"{row['currency']} {minor / 100:,.2f}"
 
 
 DETECTOR = Detector(

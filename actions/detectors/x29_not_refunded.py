@@ -14,6 +14,7 @@ import polars as pl
 
 from actions.findings import Detector, Finding, Money, frame, per_hour
 from actions.view import View, number_of
+from data.money import written
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _finding(row: dict[str, Any], view: View, p: Parameters) -> Finding:
     loss = round(p.disputed_share * (row["missing"] + p.dispute_fee_minor))
     return Finding(
         subject=row["entity"],
-        title=f"order {number} was {why}, {row['currency']} {row['missing'] / 100:,.2f} of it was not refunded",
+        title=f"order {number} was {why}, {written(row['missing'], row['currency'])} of it was not refunded",
         kind="order",
         object_id=row["entity"],
         channel=row["channel"],

@@ -9,6 +9,7 @@ from datetime import datetime
 import polars as pl
 
 from app.services import words
+from app.services.amounts import majors
 from app.services.figures import Asked
 from app.services.moments import Compared, Moment, answer_for_customer, compare, moments
 from data.events import Entity, ParcelStated
@@ -107,7 +108,7 @@ def _shown(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
         pl.col("ship_by").dt.strftime("%-d %b %H:%M").fill_null("no promise").alias("promised"),
         due.round(1).alias("due_in_hours"),
         pl.col("waiting_units").alias("open_units"),
-        (pl.col("open_value_minor") / 100).alias("open_value"),
+        majors("open_value_minor").alias("open_value"),
         pl.coalesce("hold", waits, pl.lit(words.NOTHING)).alias("blocked_by"),
         "currency",
     )

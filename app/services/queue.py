@@ -147,7 +147,7 @@ def detail(store: Store, case_id: int, listed: Row | None = None) -> Detail:
     desk = desk_of(store)
     case = cases.show(desk, case_id)
     case.setdefault("lost_by_shift_end_minor", listed.lost_by_shift_end_minor if listed else 0)
-    ours, remote = dict(case["ours"] or {}), dict(case["remote"] or {})
+    ours, remote = in_words(case["ours"], case["currency"]), in_words(case["remote"], case["currency"])
     known = detectors().get(case["detector"])
     fields = list(dict.fromkeys([*ours, *remote]))
     others = cases.queue(desk, Filters(detector=case["detector"]))
@@ -155,7 +155,7 @@ def detail(store: Store, case_id: int, listed: Row | None = None) -> Detail:
         row=_row(case),
         order=case["order_id"] or "",
         sku=case["sku"] or "",
-        facing=[(field, said(ours.get(field)), said(remote.get(field))) for field in fields],
+        facing=[(field, ours.get(field, words.NOTHING), remote.get(field, words.NOTHING)) for field in fields],
         evidence=_evidence(case["evidence"] or {}, case["currency"]),
         history=[(e["at"], e["by"], e["what"].replace("_", " "), _brief(e["detail"])) for e in case["history"]],
         lines=[(x["line"], x["exposed_minor"], x["expected_loss_minor"]) for x in case["lines"]],
@@ -176,8 +176,20 @@ _APART = ("arithmetic", "suggestions")
 
 def _evidence(evidence: Mapping[str, Any], currency: str) -> list[tuple[str, str]]:
     """Write the proof line by line; arithmetic that came as steps stands at the end, as a sum does."""
-    plain = [(name.replace("_", " "), said(value)) for name, value in evidence.items() if name not in _APART]
-    return [*plain, *steps_in_words(evidence.get("arithmetic"), currency)]
+    plain = {name: value for name, value in evidence.items() if name not in _APART}
+    return [*in_words(plain, currency).items(), *steps_in_words(evidence.get("arithmetic"), currency)]
+
+
+def in_words(document: Mapping[str, Any] | None, currency: str) -> dict[str, str]:
+    """Write what a case stores by name; an amount is in the document's own currency where that says one."""
+    stated = document or {}
+    own = str(stated.get("currency") or currency)
+    return {
+        name.removesuffix("_minor").replace("_", " "): words.money(value, own)
+        if name.endswith("_minor") and isinstance(value, int)
+        else said(value)
+        for name, value in stated.items()
+    }
 
 
 def said(value: object) -> str:

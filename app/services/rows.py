@@ -58,6 +58,8 @@ def made_of(asked: Asked, name: str) -> Made:
     else:
         frame = rows(asked.given, name, window=window, where=where)
         frame = _telling(frame, metric)
+        if any(figure.currency for figure in figures):
+            frame = frame.rename({name: f"{name}_minor" for name in _SUMS}, strict=False)
     return Made(
         metric=metric,
         figures=figures,
@@ -78,13 +80,15 @@ def _moves(asked: Asked, name: str) -> list[Move]:
     return [Move(than=than, move=moved(c)[0], tone=moved(c)[1], reason=c.reason or "") for than, c in compared.items()]
 
 
+#: What a row adds to the figure.
+_SUMS = ("numerator", "denominator")
 #: What is read first of a row; amounts that are zero everywhere and columns that say nothing are left out.
-_FIRST = ("entity", "line_id", "sku", "title", "channel", "location", "numerator", "denominator")
+_FIRST = ("entity", "line_id", "sku", "title", "channel", "location", *_SUMS)
 
 
 def _telling(frame: pl.DataFrame, metric: Metric) -> pl.DataFrame:
     """Show what says something, and first the rows that make the figure worst: of a share what is missing from it."""
-    telling = [name for name in frame.columns if name in _FIRST or frame[name].n_unique() > 1]
+    telling = [name for name in frame.columns if name in (*_FIRST, "currency") or frame[name].n_unique() > 1]
     ordered = [*(name for name in _FIRST if name in telling), *(name for name in telling if name not in _FIRST)]
     chosen = frame.select(ordered)
     if "numerator" not in ordered:

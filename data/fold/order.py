@@ -70,7 +70,7 @@ def fold_order(order: str, stated: Sequence[Stated], reference: Reference) -> Ro
     _work(lines, works)
     _ship(lines, parcels, works, by_file)
     _tell(lines, fulfilments)
-    rows["shipment_line"] = _shipment_lines(order, channel, lines, parcels, fulfilments)
+    rows["shipment_line"] = _shipment_lines(order, head, lines, parcels, fulfilments)
     rows["return_line"] = _return_lines(order, channel, lines, returns, inspections)
     if head is None:
         rows["line_amount"] = unlinked_refunds(order, returns)
@@ -249,15 +249,16 @@ def _tell(lines: Mapping[str, Line], fulfilments: Sequence[ChannelFulfilment]) -
 
 def _shipment_lines(
     order: str,
-    channel: str | None,
+    head: Head | None,
     lines: Mapping[str, Line],
     parcels: Sequence[ParcelStated],
     fulfilments: Sequence[ChannelFulfilment],
 ) -> list[Row]:
     told = {f.tracking: f.told_at for f in fulfilments if f.tracking is not None}
+    channel, currency = (head.channel, head.currency) if head else (None, None)
     return [
         (order, p.parcel, u.line, u.sku, channel, u.units, p.location, p.carrier, p.tracking, p.handed_over_at,
-         told.get(p.tracking), lines[u.line].value(u.units) if u.line in lines else 0)
+         told.get(p.tracking), lines[u.line].value(u.units) if u.line in lines else 0, currency)
         for p in parcels
         for u in p.lines
     ]  # fmt: skip

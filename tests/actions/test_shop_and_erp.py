@@ -175,6 +175,7 @@ def test_what_is_due_is_refunded_once_and_read_from_the_payments(tmp_path: Path)
     assert "only GBP 24.00 are left" in (plan(shop, remote, view, case, "refund", amount_minor=9999)[0].blocked or "")
     card, action = plan(shop, remote, view, case, "refund")
     assert (card.value_minor, card.direction) == (2400, "expansive")
+    assert [(change.before, change.after) for change in card.changes] == [("GBP 0.00", "GBP 24.00")]
     assert card.reversible.startswith("no")
     assert carry_out(shop, remote, action) != "verified"  # it said yes, and the payments state nothing of it
     assert remote.asked[0].body["refunds_before"] == 0

@@ -366,6 +366,7 @@ def test_the_channel_is_told_of_the_units_in_its_own_fulfilments() -> None:
     assert lines(rows)["1"]["told_units"] == 2
     parcels = [named("shipment_line", row) for row in rows["shipment_line"]]
     assert [(p["tracking"], p["told_at"]) for p in parcels] == [("T-P1", NOON + HOUR), ("T-P2", None)]
+    assert {p["currency"] for p in parcels} == {order.currency}
 
 
 def test_an_open_line_stands_where_its_least_advanced_work_stands() -> None:

@@ -31,7 +31,7 @@ def facing(detail: Detail) -> str:
     """Put our state and the remote's side by side; what differs is bold."""
     rows = [
         (
-            esc(field.replace("_", " ")),
+            esc(field),
             esc(ours),
             f'<span class="{"differs" if differs(ours, theirs) else ""}">{esc(theirs)}</span>',
         )

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
+import polars.selectors as cs
 import streamlit as st
 
 from app.desk.components.tables import ROW, content_key, grid_height
 from app.desk.components.text import heading, put
 from app.services import words
+from app.services.amounts import are_amounts, in_major
 from app.services.export import to_csv
 
 
 def grid(frame: pl.DataFrame, *, name: str, whole: int | None = None, height: int = 520) -> None:
-    """Show a frame and offer it as CSV, every text neutralised; money columns in major units."""
+    """Show a frame and offer it as CSV, every text neutralised; amounts in major units of their currency."""
     shown = readable(frame)
-    money = [_title(column) for column in frame.columns if column.endswith("_minor")]
+    config: dict[str, Any] = {
+        **{name: st.column_config.NumberColumn(format="localized") for name in shown.select(cs.integer()).columns},
+        **{_title(name): st.column_config.NumberColumn(format="accounting") for name in are_amounts(frame)},
+    }
     total = frame.height if whole is None else whole
     told = words.plural(total, "row") if total <= frame.height else f"{frame.height:,} of {total:,} rows"
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -27,7 +34,8 @@ def grid(frame: pl.DataFrame, *, name: str, whole: int | None = None, height: in
         shown,
         key=content_key(f"grid-{name}", (frame.height, *frame.columns)),
         hide_index=True,
-        column_config={column: st.column_config.NumberColumn(format="accounting") for column in money},
+        column_config=config,
+        placeholder=words.NOTHING,
         height=grid_height(shown.height, height),
         row_height=ROW,
         alt=f"{told} of {name}",
@@ -48,12 +56,11 @@ def export(frame: pl.DataFrame, name: str) -> None:
 
 def readable(frame: pl.DataFrame) -> pl.DataFrame:
     """Give amounts in major units and times without their zone; names lose their technical endings."""
-    money = [name for name in frame.columns if name.endswith("_minor")]
     times = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
-    return frame.with_columns(
-        *((pl.col(name) / 100).alias(name) for name in money),
+    known = in_major(frame)
+    return known.with_columns(
         *(pl.col(name).dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d %H:%M").alias(name) for name in times),
-    ).rename({name: _title(name) for name in frame.columns})
+    ).rename({name: _title(name) for name in known.columns})
 
 
 def _title(name: str) -> str:

@@ -12,6 +12,7 @@ from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, asked, colours, kept, locations
 from app.desk.shell import empty, go, link, page
 from app.services import words
+from app.services.amounts import major
 from app.services.figures import in_words
 from app.services.margin import ALL, METRIC_OF, PARTS, RATES, Margin, margin
 
@@ -57,7 +58,7 @@ def _coverage(found: Margin) -> str:
 
 
 def _bridge(found: Margin, chosen: Chosen) -> None:
-    steps = [(name, minor / 100, kind, told) for name, minor, kind, told in found.bridge]
+    steps = [(name, major(minor, found.currency), kind, told) for name, minor, kind, told in found.bridge]
     alt = "Bridge: " + ", ".join(f"{name} {told}" for name, _, _, told in steps)
     figure = charts.waterfall(steps, colours(), height=272, opens=METRIC_OF)
     charts.draw(figure, alt=alt, key="chart-bridge", opens=lambda metric: go("rows", metric=metric, **chosen.query))
@@ -88,7 +89,9 @@ def _row(found: Margin, channel: str, money: list[tuple[str, str]]) -> list[obje
 
     def whole(name: str) -> str:
         figure = found.cells.get((channel, name))
-        return words.NOTHING if figure is None or figure.value is None else words.count(figure.value / 100)
+        if figure is None or figure.value is None:
+            return words.NOTHING
+        return words.count(major(figure.value, figure.currency or found.currency))
 
     move, tone, why = found.deltas.get(channel, ("", "even", ""))
     shown = f'<span class="{esc(tone)} nw">{esc(move)}</span>' if move else badge("not comparable", title=why)

@@ -16,6 +16,7 @@ from app.desk.components.timeline import comparison, timeline
 from app.desk.context import Visit, asked, channels, kept, locations
 from app.desk.shell import empty, go, link, page
 from app.services import words
+from app.services.amounts import only
 from app.services.orders import Open, Story, open_orders, search, story
 from app.services.overview import aging
 from data.events import Entity
@@ -81,7 +82,7 @@ def _kinds(every: Open) -> tuple[bool, str | None, str | None]:
 
 
 def _grid(found: Open) -> None:
-    currency = next(iter(found.frame["currency"].unique().to_list()), "") if found.frame.height else ""
+    currency = only(found.frame["currency"].to_list())
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         told = f"{words.plural(found.frame.height, 'order')}, click one to read its story"
         put(heading(told))
@@ -89,7 +90,7 @@ def _grid(found: Open) -> None:
     if found.frame.is_empty():
         put('<div class="fw-empty"><b>None</b>No open order is like this. Choose another age or all.</div>')
         return
-    rows = found.frame.drop("currency")
+    rows = found.frame.drop("currency") if currency else found.frame
     event: Any = st.dataframe(
         rows,
         key=content_key("open-orders", rows["order"].to_list()),
@@ -107,7 +108,10 @@ def _grid(found: Open) -> None:
             "promised": st.column_config.TextColumn("Promised (UTC)"),
             "due_in_hours": st.column_config.NumberColumn("Due in, hours", format="%.1f", help="Negative is late"),
             "open_units": st.column_config.NumberColumn("Open units", format="localized"),
-            "open_value": st.column_config.NumberColumn(f"Open value, {currency}", format="accounting"),
+            "open_value": st.column_config.NumberColumn(
+                f"Open value, {currency}" if currency else "Open value", format="accounting"
+            ),
+            "currency": st.column_config.TextColumn("Currency"),
             "blocked_by": st.column_config.TextColumn("Blocked by"),
         },
         alt="Open orders, the longest overdue first",

@@ -17,6 +17,7 @@ from app.desk.components.text import esc, heading, note, put
 from app.desk.context import Visit, asked, channels, colours, kept
 from app.desk.shell import empty, go, link, page
 from app.services import overview, words
+from app.services.amounts import major
 from app.services.figures import Tile
 from app.services.overview import Risk, Todo
 from metrics.figure import Figure
@@ -167,7 +168,12 @@ def _risk(risk: Risk) -> None:
         put(f'<p class="fw-note">Not armed: {esc(risk.reason)}</p>')
         return
     points = [
-        Point(f"{day:%-d %b}", minor / 100, f"{day:%-d %b}: {words.money(minor, risk.currency)}", day.isoformat())
+        Point(
+            f"{day:%-d %b}",
+            major(minor, risk.currency),
+            f"{day:%-d %b}: {words.money(minor, risk.currency)}",
+            day.isoformat(),
+        )
         for day, minor in risk.by_day
     ]
     whole = words.money(sum(minor for _, minor in risk.by_day), risk.currency)

@@ -19,6 +19,7 @@ from app.desk.context import Visit, kept
 from app.desk.screens.queue_codes import suggestions
 from app.desk.shell import empty, link, page
 from app.services import acting, words
+from app.services.amounts import major, only
 from app.services.queue import Board, Detail, Row, board, detail, title_of, waiting, watches
 from data.errors import FillwellError, RequestError
 
@@ -177,14 +178,16 @@ def _grid(visit: Visit, rows: Sequence[Row]) -> None:
     """Draw the list; its key is its content, so that no selection outlives the rows that it was made on."""
     mixed = len({r.kind for r in rows}) > 1
     columns = {
-        "Lost by shift end": [_major(r.lost_by_shift_end_minor) for r in rows],
+        "Lost by shift end": [major(r.lost_by_shift_end_minor, r.currency) for r in rows],
         "Case": [r.title for r in rows],
         **({"Kind": [r.kind for r in rows]} if mixed else {}),
         "Age": [words.span(visit.now - r.opened_at) for r in rows],
-        "Exposed": [_major(r.exposed_minor) for r in rows],
+        "Exposed": [major(r.exposed_minor, r.currency) for r in rows],
         "Status": [f"{r.status} {r.assignee}".strip() for r in rows],
     }
-    currency = rows[0].currency
+    currency = only(r.currency for r in rows)
+    if not currency:
+        columns["Currency"] = [r.currency for r in rows]
     st.dataframe(
         columns,
         key=_key(rows),
@@ -195,12 +198,15 @@ def _grid(visit: Visit, rows: Sequence[Row]) -> None:
         row_height=ROW,
         column_config={
             "Lost by shift end": st.column_config.NumberColumn(
-                f"{currency} now", format="accounting", width=76, help="Lost by the end of this shift if nobody acts"
+                f"{currency} now".strip(),
+                format="accounting",
+                width=76,
+                help="Lost by the end of this shift if nobody acts",
             ),
             "Case": st.column_config.TextColumn(width=270 if mixed else 386),
             "Kind": st.column_config.TextColumn(width=116),
             "Age": st.column_config.TextColumn(width=62),
-            "Exposed": st.column_config.NumberColumn(f"{currency} exposed", format="accounting", width=88),
+            "Exposed": st.column_config.NumberColumn(f"{currency} exposed".strip(), format="accounting", width=88),
             "Status": st.column_config.TextColumn(width=72),
         },
         alt="Cases that wait, the costliest first",
@@ -219,10 +225,6 @@ def _selected(rows: Sequence[Row]) -> tuple[list[Row], Row | None]:
     marked = [rows[i] for i in event["selection"]["rows"] if i < len(rows)]
     cells = [rows[i] for i, _ in event["selection"]["cells"] if i < len(rows)]
     return marked, next(iter(cells or marked), None)
-
-
-def _major(minor: int) -> float:
-    return minor / 100
 
 
 Seen = Sequence[tuple[int, int]]  #: (case id, the version that the person saw)

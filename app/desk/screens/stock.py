@@ -18,6 +18,7 @@ from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, colours, kept, locations
 from app.desk.shell import empty, go, link, page
 from app.services import words
+from app.services.amounts import majors
 from app.services.stock import ONLY, Item, Shelf, item, left_out, shelf
 
 MOST = 1_000  #: rows on the screen; the export has all
@@ -98,7 +99,7 @@ def _shown(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
         pl.col("sku").alias("SKU"),
         pl.col("location").alias("At"),
-        (pl.col("expected_lost_margin_minor") / 100).round().cast(pl.Int64).alias("Lost"),  # no minus before nothing
+        majors("expected_lost_margin_minor").round().cast(pl.Int64).alias("Lost"),  # no minus before nothing
         (pl.col("p_stockout") * 100).alias("P"),
         pl.col("stockout_on").dt.strftime("%-d %b").fill_null(words.NOTHING).alias("Out on"),
         pl.col("on_hand").alias("On hand"),

@@ -1,0 +1,41 @@
+"""Amounts for charts and grids: major units of their own currency, as floats that are shown and never reckoned with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from data.money import EXPONENTS, minor_exponent
+
+_MINOR = "_minor"
+_PER_UNIT = {currency: 10.0**exponent for currency, exponent in EXPONENTS.items()}
+
+
+def major(minor: float, currency: str) -> float:
+    """Give an amount in major units of its currency."""
+    return float(minor / 10 ** minor_exponent(currency))
+
+
+def majors(column: str) -> pl.Expr:
+    """Give a column of amounts in major units of the currency that each row names."""
+    return pl.col(column) / pl.col("currency").replace_strict(_PER_UNIT, default=100.0)
+
+
+def in_major(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give every amount of a frame in major units; one whose row names no currency is left out."""
+    minor = are_amounts(frame)
+    if "currency" not in frame.columns:
+        return frame.drop(minor)
+    return frame.with_columns(majors(name) for name in minor)
+
+
+def are_amounts(frame: pl.DataFrame) -> list[str]:
+    """Name the columns that hold amounts."""
+    return [name for name in frame.columns if name.endswith(_MINOR)]
+
+
+def only(currencies: Iterable[str]) -> str:
+    """Give the one currency of several amounts; an empty text where they differ, or where there are none."""
+    found = set(currencies)
+    return found.pop() if len(found) == 1 else ""
