@@ -176,6 +176,11 @@ def test_the_built_in_export_is_off() -> None:
 @given(st.text(max_size=40))
 def test_escaped_text_holds_no_markup(value: str) -> None:
     assert not set("<>\"'") & set(text.esc(value))
+    assert not set(re.findall("<[^>]*>", text.marked(value))) - {"<em>", "</em>", "<code>", "</code>"}
+
+
+def test_a_definition_has_its_emphasis_drawn() -> None:
+    assert text.marked("*Posted* and `a_b` < 3 * 4") == "<em>Posted</em> and <code>a_b</code> &lt; 3 * 4"
 
 
 @given(st.text(alphabet="![]()*_`:#<>$~ab", max_size=30))

@@ -7,7 +7,7 @@ import streamlit as st
 from app.desk.components.badges import figure_badge
 from app.desk.components.export import grid
 from app.desk.components.filters import choose, filters
-from app.desk.components.text import esc, heading, put
+from app.desk.components.text import esc, heading, marked, put
 from app.desk.context import Visit, asked, channels, kept, locations
 from app.desk.shell import page
 from app.services import words
@@ -57,5 +57,5 @@ def _move(m: Move) -> str:
 
 
 def _definition(made: Made) -> str:
-    paragraphs = "".join(f'<p class="fw-note">{esc(p)}</p>' for p in made.metric.definition.split("\n\n"))
+    paragraphs = "".join(f'<p class="fw-note">{marked(p)}</p>' for p in made.metric.definition.split("\n\n"))
     return f'<div class="fw-receipt">{esc(made.metric.formula)}</div>{paragraphs}'
