@@ -134,6 +134,28 @@ def test_whatever_moves_between_choosing_and_pressing_no_other_row_is_acted_on(
     assert hands.steps["acted"] >= SEQUENCES // 3  # a desk that refused everything would prove nothing
 
 
+@pytest.mark.parametrize("name", ["Assign to me", "Plan fix"])
+def test_what_is_chosen_and_pressed_in_one_movement_is_what_was_chosen(
+    browser: Browser, tmp_path: Path, name: str
+) -> None:
+    market, desk = a_market(tmp_path, random.Random(5), 60), MortalDesk(tmp_path)  # noqa: S311 -- a market to choose from
+    desk.start()
+    hands = Hands(Watched(browser, desk.url), market, desk, market.dice)
+    page = hands.watched.open("/queue")
+    for row in (7, 3, 9, 5, 8):
+        page.wait_for_timeout(1_000)
+        hands.settle()
+        chosen, before = hands._case_at(row), Touched.until_now(market.desk)
+        hands.click(row)
+        box = page.get_by_role("button", name=re.compile(f"^{name}")).bounding_box()
+        assert box is not None
+        page.mouse.click(box["x"] + 20, box["y"] + 10)  # at once: nothing waits for the button to be at rest
+        page.wait_for_timeout(1_500)
+        hands.settle()
+        assert before.since(market.desk) <= {chosen}
+    desk.stop()
+
+
 def test_after_a_restart_nothing_is_done_before_a_case_is_chosen_again(browser: Browser, tmp_path: Path) -> None:
     dice = random.Random(1)  # noqa: S311 -- a market to choose from
     market, desk = a_market(tmp_path, dice, 30), MortalDesk(tmp_path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
@@ -28,6 +30,9 @@ HELD = "queue-held"  #: the frozen list: (kind, board)
 #: The case that is open stands in the address: it stays open though it leaves the list, and a session that begins anew
 #: because the server was restarted opens it again, not whatever has come to the top meanwhile (hazard H2).
 OPENED = "case"
+PRESSED = "queue-pressed"  #: what waits to be done: (when it was pressed, what was selected then, the deed)
+CHOICE_ARRIVES_WITHIN = 0.3  #: seconds; the grid holds a choice back for 0.15
+FORGOTTEN_AFTER = 30.0  #: seconds after which a press that was left behind on another page is not carried out
 
 
 def show(visit: Visit) -> None:
@@ -274,18 +279,44 @@ def _bar(visit: Visit, rows: Sequence[Row], chosen: Sequence[Row], *, blocked: b
         fixable = [row.seen for row in chosen if row.suggested]
         st.button(
             f"Plan fix: {count}", key="fix", type="primary", shortcut="1", disabled=blocked or not fixable,
-            on_click=_plan, args=(visit, drawn, fixable),
+            on_click=_pressed, args=(drawn, partial(_plan, visit, fixable)),
         )  # fmt: skip
         st.button(
-            "Assign to me", key="assign", shortcut="2", disabled=blocked, on_click=_claim, args=(visit, drawn, seen)
-        )
+            "Assign to me", key="assign", shortcut="2", disabled=blocked,
+            on_click=_pressed, args=(drawn, partial(_claim, visit, seen)),
+        )  # fmt: skip
         if st.button("Not a problem …", key="dismiss", shortcut="3", disabled=blocked):
-            _reason(visit, "Not a problem", seen)
+            _reason(visit, "Not a problem", drawn, seen)
         if st.button("Snooze …", key="snooze", shortcut="H", disabled=blocked):
-            _reason(visit, "Snooze", seen)
+            _reason(visit, "Snooze", drawn, seen)
     if blocked:
         put(note("The desk was started again meanwhile: choose the case once more."))
     _results()
+    _carry_out()
+
+
+def _pressed(drawn: Drawn, act: Callable[[], None]) -> None:
+    st.session_state[PRESSED] = (monotonic(), drawn, act)
+
+
+def _carry_out() -> None:
+    """Do what was pressed, once a choice that was made before the press has had the time to arrive.
+
+    A browser tells of a press at once and of a choice a moment later (hazard H2): what is chosen and pressed in one
+    movement would act on the case that was open before. A choice that arrives while this waits begins the run anew.
+    """
+    if PRESSED not in st.session_state:
+        return
+    at, drawn, act = st.session_state[PRESSED]
+    if drawn.holds and monotonic() - at < FORGOTTEN_AFTER:
+        sleep(CHOICE_ARRIVES_WITHIN)
+        st.empty()  # here a run ends that a choice has overtaken
+        del st.session_state[PRESSED]
+        act()
+    else:
+        del st.session_state[PRESSED]
+        st.session_state["queue-said"] = [(False, _OVERTAKEN)]
+    st.rerun()
 
 
 def _results() -> None:
@@ -298,10 +329,7 @@ def _say(results: Sequence[tuple[bool, str]]) -> None:
     refresh()
 
 
-def _plan(visit: Visit, drawn: Drawn, seen: Seen) -> None:
-    if not drawn.holds:
-        st.session_state["queue-said"] = [(False, _OVERTAKEN)]
-        return
+def _plan(visit: Visit, seen: Seen) -> None:
     planned = acting.plan(visit.store, visit.now, seen)
     made = [p.action for _, p in planned if not isinstance(p, str) and p.action is not None]
     if len(seen) > 1 and made:
@@ -310,25 +338,25 @@ def _plan(visit: Visit, drawn: Drawn, seen: Seen) -> None:
     _say([(not isinstance(p, str), f"case {case}: {p if isinstance(p, str) else p.words}") for case, p in planned])
 
 
-def _claim(visit: Visit, drawn: Drawn, seen: Seen) -> None:
-    if not drawn.holds:
-        st.session_state["queue-said"] = [(False, _OVERTAKEN)]
-        return
+def _claim(visit: Visit, seen: Seen) -> None:
     _say([(step.done, step.words) for step in acting.claim(visit.store, seen)])
 
 
 @st.dialog("Say why")
-def _reason(visit: Visit, verb: str, seen: Seen) -> None:
+def _reason(visit: Visit, verb: str, drawn: Drawn, seen: Seen) -> None:
     which = words.plural(len(seen), "case") if len(seen) > 1 else f"case {seen[0][0]}"
     st.text(f"{verb}: {which}. The reason tunes the detector and is read by the next person.")
     if verb == "Snooze":
         st.selectbox("For", list(SNOOZES), key="snooze-for")
     st.text_input("Reason", key="reason", max_chars=200)
-    if st.button(verb, type="primary", key="confirm-reason", on_click=_because, args=(visit, verb, seen)):
+    if st.button(verb, type="primary", key="confirm-reason", on_click=_because, args=(visit, verb, drawn, seen)):
         st.rerun()
 
 
-def _because(visit: Visit, verb: str, seen: Seen) -> None:
+def _because(visit: Visit, verb: str, drawn: Drawn, seen: Seen) -> None:
+    if not drawn.holds:
+        st.session_state["queue-said"] = [(False, _OVERTAKEN)]
+        return
     reason = str(st.session_state.get("reason", ""))
     if verb == "Snooze":
         hours = SNOOZES[st.session_state.get("snooze-for", "4 hours")]
