@@ -18,12 +18,13 @@ def major(minor: float, currency: str) -> float:
 
 
 def majors(column: str) -> pl.Expr:
-    """Give a column of amounts in major units of the currency that each row names."""
-    return pl.col(column) / pl.col("currency").replace_strict(_PER_UNIT, default=100.0)
+    """Give a column of amounts in major units of the currency that each row names; nothing where it names none."""
+    currency = pl.col("currency")
+    return pl.when(currency.is_not_null()).then(pl.col(column) / currency.replace_strict(_PER_UNIT, default=100.0))
 
 
 def in_major(frame: pl.DataFrame) -> pl.DataFrame:
-    """Give every amount of a frame in major units; one whose row names no currency is left out."""
+    """Give every amount of a frame in major units; in a frame that names no currency amounts say nothing."""
     minor = are_amounts(frame)
     if "currency" not in frame.columns:
         return frame.drop(minor)
