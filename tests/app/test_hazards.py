@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from datetime import date, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import plotly.graph_objects as go
@@ -26,6 +27,7 @@ from app.desk import palette, serve, shell, style
 from app.desk.components import charts, text
 from app.desk.components.charts import Point
 from app.desk.components.tables import content_key
+from app.desk.screens import queue
 from app.services import acting, workspace
 from app.services.export import neutral, to_csv
 from data.errors import ConfigError, RequestError
@@ -76,6 +78,21 @@ def test_a_chosen_case_is_claimed_though_a_costlier_one_arrives_meanwhile(troubl
     [assign] = [button for button in page.button if button.key == "assign"]
     assign.click().run()
     assert [case["id"] for case in cases.queue(desk, Filters(status="claimed"))] == [held[1]]
+
+
+@pytest.mark.usefixtures("troubled")
+def test_a_press_that_was_left_behind_on_another_page_is_not_carried_out() -> None:
+    page = open_page("queue")
+    acted: list[int] = []
+    nothing_chosen = queue.Drawn([], ([], None))
+    long_ago = monotonic() - 2 * queue.FORGOTTEN_AFTER
+    page.session_state[queue.PRESSED] = (long_ago, nothing_chosen, lambda: acted.append(1))
+    page = page.run()
+    assert (acted, queue.PRESSED in page.session_state) == ([], False)
+    assert "press again" in html_of(page)
+    page.session_state[queue.PRESSED] = (monotonic(), nothing_chosen, lambda: acted.append(2))
+    page.run()
+    assert acted == [2]
 
 
 def test_a_selection_that_a_browser_sends_to_a_new_session_reaches_nobody(troubled: Store) -> None:

@@ -254,6 +254,7 @@ class Drawn:
         return Drawn.now(self.rows).selected == self.selected
 
 
+_LEFT = "the page was left before this was done: nothing was done; press again"
 _OVERTAKEN = "you chose other cases while these were still shown: nothing was done; look again"
 
 
@@ -308,15 +309,18 @@ def _carry_out() -> None:
     if PRESSED not in st.session_state:
         return
     at, drawn, act = st.session_state[PRESSED]
-    if drawn.holds and monotonic() - at < FORGOTTEN_AFTER:
+    refused = _LEFT if monotonic() - at > FORGOTTEN_AFTER else None if drawn.holds else _OVERTAKEN
+    if refused is None:
         sleep(CHOICE_ARRIVES_WITHIN)
         st.empty()  # here a run ends that a choice has overtaken
-        del st.session_state[PRESSED]
-        act()
-    else:
-        del st.session_state[PRESSED]
-        st.session_state["queue-said"] = [(False, _OVERTAKEN)]
+    del st.session_state[PRESSED]
+    act() if refused is None else _refuse(refused)
     st.rerun()
+
+
+def _refuse(why: str) -> None:
+    """Say why a press did nothing; the list stays as the person sees it."""
+    st.session_state["queue-said"] = [(False, why)]
 
 
 def _results() -> None:
@@ -355,7 +359,7 @@ def _reason(visit: Visit, verb: str, drawn: Drawn, seen: Seen) -> None:
 
 def _because(visit: Visit, verb: str, drawn: Drawn, seen: Seen) -> None:
     if not drawn.holds:
-        st.session_state["queue-said"] = [(False, _OVERTAKEN)]
+        _refuse(_OVERTAKEN)
         return
     reason = str(st.session_state.get("reason", ""))
     if verb == "Snooze":
