@@ -316,6 +316,12 @@ def test_orders_that_differ_by_the_same_amount_are_one_wrong_mapping() -> None:
     assert group["exposed_minor"] == 3 * 490
 
 
+def test_an_order_booked_in_another_currency_says_both() -> None:
+    view = seen(order_total=[charged("7", 1250)], sale=[a_sale("7", "S7", 1250, currency="JPY")])
+    [case] = found("X13", view)
+    assert case["title"] == "order 7 was charged GBP 12.50 and is JPY 1,250 in erp"
+
+
 # ---- X29 not refunded
 
 
