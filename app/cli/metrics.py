@@ -215,11 +215,13 @@ def _plain(figure: Figure) -> dict[str, Any]:
 
 
 def _shown(figure: Figure) -> dict[str, Any]:
+    from app.services.figures import sum_in_words
+
     return {
         **figure.dimensions,
         "value": _worded(figure.value, figure),
-        "numerator": _part(figure.numerator, figure),
-        "denominator": _part(figure.denominator, figure),
+        "numerator": sum_in_words(figure.numerator, figure) or None,
+        "denominator": sum_in_words(figure.denominator, figure) or None,
         "state": figure.state,
         "reasons": "; ".join(figure.reasons) or None,
     }
@@ -249,16 +251,6 @@ def _worded(value: Number | None, figure: Figure) -> str | None:
     if figure.unit == "money":
         return words.money(round(value), figure.currency or "")
     return f"{value:,.1f} days" if figure.unit == "days" else f"{value:,}"
-
-
-def _part(value: Number | None, figure: Figure) -> str | None:
-    from app.services import words
-
-    if value is None:
-        return None
-    if figure.currency is not None:
-        return words.money(round(value), figure.currency)
-    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
 
 
 def _print_rows(found: pl.DataFrame, chosen: Format) -> None:

@@ -10,7 +10,7 @@ from app.services import words
 from data.lake import Facts
 from data.log.status import StreamStatus
 from metrics.answer import Comparison, compare, many, series
-from metrics.figure import Figure
+from metrics.figure import Figure, Number
 from metrics.registry import find
 from metrics.sources import Given
 from metrics.window import Window
@@ -133,6 +133,15 @@ def moved(c: Comparison) -> tuple[str, str]:
 def in_words(figure: Figure, *, short: bool = False) -> str:
     """Write a figure's value; empty where there is none."""
     return "" if figure.value is None else _amount(figure.value, figure, short=short)
+
+
+def sum_in_words(total: Number | None, figure: Figure) -> str:
+    """Write one of the two sums that a figure is made of; empty where there is none."""
+    if total is None:
+        return ""
+    if figure.currency is not None:
+        return words.money(round(total), figure.currency)
+    return words.count(total, 1 if isinstance(total, float) else 0)
 
 
 def _amount(value: float, figure: Figure, *, short: bool) -> str:

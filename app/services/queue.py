@@ -185,7 +185,7 @@ def in_words(document: Mapping[str, Any] | None, currency: str) -> dict[str, str
     stated = document or {}
     own = str(stated.get("currency") or currency)
     return {
-        name.removesuffix("_minor").replace("_", " "): words.money(value, own)
+        words.field(name): words.money(value, own)
         if name.endswith("_minor") and isinstance(value, int)
         else said(value)
         for name, value in stated.items()

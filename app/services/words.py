@@ -31,6 +31,11 @@ def compact(number: float | Decimal | None) -> str:
     return f"{amount:,.0f}"
 
 
+def field(name: str) -> str:
+    """Name what is stored under a technical name: an amount is no longer in minor units when it is shown."""
+    return name.removesuffix("_minor").replace("_", " ")
+
+
 def money(minor: int | None, currency: str) -> str:
     """Write an amount exactly, with the currency's sign, or its code where it has none."""
     if minor is None:

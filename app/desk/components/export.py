@@ -20,7 +20,7 @@ def grid(frame: pl.DataFrame, *, name: str, whole: int | None = None, height: in
     shown = readable(frame)
     config: dict[str, Any] = {
         **{name: st.column_config.NumberColumn(format="localized") for name in shown.select(cs.integer()).columns},
-        **{_title(name): st.column_config.NumberColumn(format="accounting") for name in are_amounts(frame)},
+        **{words.field(name): st.column_config.NumberColumn(format="accounting") for name in are_amounts(frame)},
     }
     total = frame.height if whole is None else whole
     told = words.plural(total, "row") if total <= frame.height else f"{frame.height:,} of {total:,} rows"
@@ -60,8 +60,4 @@ def readable(frame: pl.DataFrame) -> pl.DataFrame:
     known = in_major(frame)
     return known.with_columns(
         *(pl.col(name).dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d %H:%M").alias(name) for name in times),
-    ).rename({name: _title(name) for name in known.columns})
-
-
-def _title(name: str) -> str:
-    return name.removesuffix("_minor").replace("_", " ")
+    ).rename({name: words.field(name) for name in known.columns})

@@ -11,8 +11,8 @@ from app.desk.components.text import esc, heading, marked, put
 from app.desk.context import Visit, asked, channels, kept, locations
 from app.desk.shell import page
 from app.services import words
+from app.services.figures import sum_in_words
 from app.services.rows import Made, Move, made_of, names
-from metrics.figure import Figure, Number
 
 
 def show(visit: Visit) -> None:
@@ -32,15 +32,11 @@ def show(visit: Visit) -> None:
             grid(made.frame, name=metric, whole=made.whole)
 
 
-def _sum(total: Number | None, figure: Figure) -> str:
-    return words.money(round(total), figure.currency) if figure.currency and total is not None else words.count(total)
-
-
 def _figure(made: Made) -> str:
     parts = [heading(made.metric.label)]
     for figure, text in zip(made.figures, made.texts, strict=True):
         mark = figure_badge(figure.state, "; ".join(figure.reasons)) if figure.state != "value" else ""
-        sums = f"{_sum(figure.numerator, figure)} ÷ {_sum(figure.denominator, figure)}"
+        sums = f"{sum_in_words(figure.numerator, figure)} ÷ {sum_in_words(figure.denominator, figure)}"
         shown = sums if figure.denominator is not None else f"{words.plural(made.whole, 'row')}"
         parts.append(
             f'<div class="fw-kpi"><div class="value">{esc(text or words.NOTHING)}</div>'
