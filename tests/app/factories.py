@@ -171,6 +171,17 @@ def open_page(name: str, **query: str) -> AppTest:
     return page.run()
 
 
+def press(page: AppTest, key: str) -> AppTest:
+    """Press a button by its key; where the screen waits for the browser's next word, as its clock gives it, give it."""
+    [button] = [button for button in page.button if button.key == key]
+    page = button.click().run()
+    for waiting in ("queue-pressed", "log-pressed"):
+        if waiting in page.session_state:
+            page.session_state[waiting].state = "settled"
+            page = page.run()
+    return page
+
+
 def html_of(page: AppTest) -> str:
     """Give all markup of ours on a page."""
     return "\n".join(str(element.proto.body) for element in page.get("html"))

@@ -15,7 +15,7 @@ from app.services.clock import CLOCK_FILE
 from data.publish import publish
 from data.store import Store
 from tests.actions.factories import ADMIN, NOON, Merchant, targets_over
-from tests.app.factories import NOW, feed, found, html_of, open_page
+from tests.app.factories import NOW, feed, found, html_of, open_page, press
 from tests.factories import HOUR, a_count, a_listing
 
 DRIFTED = 13
@@ -77,12 +77,6 @@ def marked_all(page: AppTest) -> AppTest:
     key = content_key("queue", [row.seen for row in rows])
     page.session_state[key] = {"selection": {"rows": mine, "columns": [], "cells": []}}
     return page.run()
-
-
-def press(page: AppTest, key: str) -> AppTest:
-    """Press a button by its key."""
-    [button] = [button for button in page.button if button.key == key]
-    return button.click().run()
 
 
 def decided(store: Store) -> list[int]:

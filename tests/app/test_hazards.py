@@ -26,15 +26,15 @@ from actions.cases import Filters
 from app.desk import palette, serve, shell, style
 from app.desk.components import charts, text
 from app.desk.components.charts import Point
+from app.desk.components.press import FORGOTTEN_AFTER, Drawn, Press
 from app.desk.components.tables import content_key
-from app.desk.screens import queue
 from app.services import acting, workspace
 from app.services.export import neutral, to_csv
 from data.errors import ConfigError, RequestError
 from data.publish import publish
 from data.settings import read_settings
 from data.store import Store
-from tests.app.factories import NOW, feed, found, html_of, open_page
+from tests.app.factories import NOW, feed, found, html_of, open_page, press
 from tests.factories import DAY, a_line, a_work, an_order
 
 DESK = Path(app.desk.__file__).parent
@@ -75,8 +75,7 @@ def test_a_chosen_case_is_claimed_though_a_costlier_one_arrives_meanwhile(troubl
     assert cases.queue(desk, Filters())[0]["id"] not in held, "the costlier case is there, on top"
     page = page.run()
     assert [row.id for row in page.session_state["queue-held"][1].rows] == held, "the list stays as it was opened"
-    [assign] = [button for button in page.button if button.key == "assign"]
-    assign.click().run()
+    press(page, "assign")
     assert [case["id"] for case in cases.queue(desk, Filters(status="claimed"))] == [held[1]]
 
 
@@ -84,15 +83,23 @@ def test_a_chosen_case_is_claimed_though_a_costlier_one_arrives_meanwhile(troubl
 def test_a_press_that_was_left_behind_on_another_page_is_not_carried_out() -> None:
     page = open_page("queue")
     acted: list[int] = []
-    nothing_chosen = queue.Drawn([], ([], None))
-    long_ago = monotonic() - 2 * queue.FORGOTTEN_AFTER
-    page.session_state[queue.PRESSED] = (long_ago, nothing_chosen, lambda: acted.append(1))
+    drawn = Drawn("queue", lambda: "nothing", "nothing")
+    page.session_state["queue-pressed"] = Press(drawn, lambda: acted.append(1), monotonic() - 2 * FORGOTTEN_AFTER)
     page = page.run()
-    assert (acted, queue.PRESSED in page.session_state) == ([], False)
+    assert (acted, "queue-pressed" in page.session_state) == ([], False)
     assert "press again" in html_of(page)
-    page.session_state[queue.PRESSED] = (monotonic(), nothing_chosen, lambda: acted.append(2))
-    page.run()
-    assert acted == [2]
+
+
+def test_a_press_waits_for_the_choice_that_the_browser_tells_of_later(troubled: Store) -> None:
+    page = open_page("queue")
+    [assign] = [button for button in page.button if button.key == "assign"]
+    page = assign.click().run()
+    claimed = Filters(status="claimed")
+    assert cases.queue(acting.desk_of(troubled), claimed) == []
+    page.session_state[queue_key(page)] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    page = page.run()
+    assert "nothing was done; look again" in html_of(page)
+    assert (cases.queue(acting.desk_of(troubled), claimed), "queue-pressed" in page.session_state) == ([], False)
 
 
 def test_a_selection_that_a_browser_sends_to_a_new_session_reaches_nobody(troubled: Store) -> None:
@@ -109,8 +116,7 @@ def test_a_new_session_opens_the_case_that_was_open_whatever_is_on_top_now(troub
     desk = acting.desk_of(troubled)
     [*_, last] = cases.queue(desk, Filters())
     page = open_page("queue", case=str(last["id"]))
-    [assign] = [button for button in page.button if button.key == "assign"]
-    assign.click().run()
+    press(page, "assign")
     assert [case["id"] for case in cases.queue(desk, Filters(status="claimed"))] == [last["id"]]
 
 
@@ -119,17 +125,15 @@ def test_a_case_that_left_the_list_stays_open_and_nothing_is_done_to_another(tro
     gone = cases.queue(desk, Filters())[1]["id"]
     cases.dismiss(desk, gone, by=acting.local_person(troubled), reason="known")
     page = open_page("queue", case=str(gone))
-    [assign] = [button for button in page.button if button.key == "assign"]
-    assign.click().run()
+    press(page, "assign")
     assert "somebody was faster: it is dismissed" in html_of(page)
     assert cases.queue(desk, Filters(status="claimed")) == []
 
 
 def test_a_press_that_overtakes_the_choice_before_it_does_nothing_and_says_so(troubled: Store) -> None:
     page = open_page("queue")
-    [assign] = [button for button in page.button if button.key == "assign"]
     page.session_state[queue_key(page)] = {"selection": {"rows": [1], "columns": [], "cells": []}}
-    page = assign.click().run()
+    page = press(page, "assign")
     assert "nothing was done; look again" in html_of(page)
     assert cases.queue(acting.desk_of(troubled), Filters(status="claimed")) == []
 

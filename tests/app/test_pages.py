@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.services import acting
 from data.store import Store
-from tests.app.factories import EVIL, a_dead_letter, a_shop, html_of, markdown_of, open_page
+from tests.app.factories import EVIL, a_dead_letter, a_shop, html_of, markdown_of, open_page, press
 
 SCREENS = ("overview", "orders", "margin", "stock", "queue", "log", "health", "rows", "start")
 
@@ -160,13 +160,11 @@ def test_all_writes_stop_at_one_press_and_start_again_at_another(troubled: Store
 
 def test_a_fix_is_planned_shown_in_full_and_approved(troubled: Store) -> None:
     page = open_page("queue", kind="X02")
-    [plan] = [button for button in page.button if button.key == "fix"]
-    page = plan.click().run()
+    page = press(page, "fix")
     text = said(page)
     assert "signed as" in text
     assert any("PUT /storefront/listings/" in code.value for code in page.code)
-    [approve] = [button for button in page.button if button.key == "approve"]
-    page = approve.click().run()
+    page = press(page, "approve")
     said(page)
     case = page.session_state["queue-held"][1].rows[0].id
     assert acting.actions_of(troubled, case)[0]["status"] == "approved"

@@ -12,7 +12,7 @@ from actions.view import Account
 from app.services import acting
 from data.publish import publish
 from data.store import Store
-from tests.app.factories import EVIL, NOW, feed, html_of, open_page
+from tests.app.factories import EVIL, NOW, feed, html_of, open_page, press
 from tests.factories import a_line, an_item, an_order
 
 ACCOUNTS = {
@@ -43,7 +43,7 @@ def test_what_may_be_meant_stands_there_with_its_reason_and_a_press_plans_the_ma
     assert "Which of our codes is it?" in text
     assert "alike" in text
     assert "<img src=x" not in text
-    page.button(key="code-0").click().run()
+    page = press(page, "code-0")
     [action] = acting.actions_of(store, unmapped)
     assert action["type"] == "map_code"
     assert "MUG_1 is our MUG-1" in action["plan"]["words"]
@@ -53,6 +53,6 @@ def test_what_may_be_meant_stands_there_with_its_reason_and_a_press_plans_the_ma
 def test_a_typed_code_that_nobody_knows_is_refused_with_a_sentence(store: Store, unmapped: int) -> None:
     page = open_page("queue", case=str(unmapped))
     page.text_input(key="code-typed").input("MUGG").run()
-    page.button(key="code-other").click().run()
+    page = press(page, "code-other")
     assert "there is no sku &#x27;MUGG&#x27;" in html_of(page) or "there is no sku 'MUGG'" in html_of(page)
     assert acting.actions_of(store, unmapped) == []

@@ -20,8 +20,10 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 
 from actions import cases, outbox
+from actions.cases import Filters
 from actions.people import ENGINE
 from app.services import acting
+from app.services.log import done
 from data.clock import system_clock
 from tests.actions.factories import Merchant, targets_over
 from tests.app.browser import PATIENCE, Watched
@@ -134,11 +136,13 @@ def test_whatever_moves_between_choosing_and_pressing_no_other_row_is_acted_on(
     assert hands.steps["acted"] >= SEQUENCES // 3  # a desk that refused everything would prove nothing
 
 
-@pytest.mark.parametrize("name", ["Assign to me", "Plan fix"])
+@pytest.mark.parametrize("name", ["Assign to me", "Plan fix", "Approve and send"])
 def test_what_is_chosen_and_pressed_in_one_movement_is_what_was_chosen(
     browser: Browser, tmp_path: Path, name: str
 ) -> None:
     market, desk = a_market(tmp_path, random.Random(5), 60), MortalDesk(tmp_path)  # noqa: S311 -- a market to choose from
+    if name == "Approve and send":
+        planned(market, 14)
     desk.start()
     hands = Hands(Watched(browser, desk.url), market, desk, market.dice)
     page = hands.watched.open("/queue")
@@ -147,13 +151,58 @@ def test_what_is_chosen_and_pressed_in_one_movement_is_what_was_chosen(
         hands.settle()
         chosen, before = hands._case_at(row), Touched.until_now(market.desk)
         hands.click(row)
-        box = page.get_by_role("button", name=re.compile(f"^{name}")).bounding_box()
-        assert box is not None
-        page.mouse.click(box["x"] + 20, box["y"] + 10)  # at once: nothing waits for the button to be at rest
-        page.wait_for_timeout(1_500)
-        hands.settle()
+        press_at_once(page, name)
         assert before.since(market.desk) <= {chosen}
     desk.stop()
+
+
+def test_an_action_of_the_log_that_is_chosen_and_approved_in_one_movement_is_what_was_chosen(
+    browser: Browser, tmp_path: Path
+) -> None:
+    market, desk = a_market(tmp_path, random.Random(5), 60), MortalDesk(tmp_path)  # noqa: S311 -- a market to choose from
+    planned(market, 12)
+    desk.start()
+    watched = Watched(browser, desk.url)
+    for row in (7, 3, 6, 2, 5):
+        page = watched.open("/log?status=planned")
+        page.wait_for_timeout(1_000)
+        settled(page)
+        cell = page.locator(f".st-key-card-actions [data-testid=glide-cell-0-{row}]")
+        chosen, before = int(cell.text_content() or 0), approved(market)
+        page.locator(".st-key-card-actions [data-testid=stDataFrame]").click(
+            position={"x": 100, "y": HEAD + ROW * row + ROW // 2}
+        )
+        press_at_once(page, "Approve and send")
+        assert approved(market) - before <= {chosen}
+    assert watched.complaints == []
+    desk.stop()
+
+
+def settled(page: Page) -> None:
+    """Wait until the page has answered, and has carried out what was pressed."""
+    page.wait_for_timeout(350)
+    expect(page.locator(".st-key-settling")).to_have_count(0, timeout=PATIENCE)
+    page.wait_for_selector(IDLE, timeout=PATIENCE)
+
+
+def press_at_once(page: Page, name: str) -> None:
+    """Press a button where it stands, without waiting for what a choice has yet to change."""
+    box = page.get_by_role("button", name=re.compile(f"^{name}")).bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 20, box["y"] + 10)
+    settled(page)
+
+
+def planned(market: Market, number: int) -> None:
+    """Plan the fix of some of the cases that wait."""
+    waiting = [(int(case["id"]), int(case["version"])) for case in cases.queue(market.desk, Filters())[:number]]
+    made = acting.plan(market.store, market.at, waiting)
+    assert [plan for _, plan in made if isinstance(plan, str) or plan.action is None] == []
+
+
+def approved(market: Market) -> set[int]:
+    """Name the actions that a person approved."""
+    return {int(one["id"]) for one in done(market.store) if one["status"] == "approved"}
 
 
 def test_after_a_restart_nothing_is_done_before_a_case_is_chosen_again(browser: Browser, tmp_path: Path) -> None:
@@ -291,5 +340,4 @@ class Hands:
 
     def settle(self) -> None:
         """Wait until the page has answered: a run begins a moment after what caused it."""
-        self.page.wait_for_timeout(350)
-        self.page.wait_for_selector(IDLE, timeout=PATIENCE)
+        settled(self.page)

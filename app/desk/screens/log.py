@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,7 @@ from app.desk.components.badges import badge, outcome
 from app.desk.components.cases import answer_text, plan_card, way
 from app.desk.components.export import grid
 from app.desk.components.filters import choose, place
+from app.desk.components.press import Drawn, carry_out
 from app.desk.components.tables import ROW, content_key, grid_height
 from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit
@@ -22,6 +24,7 @@ from app.services.log import Entry, can_undo, chain, done, entries
 from data.errors import FillwellError
 
 ALL = "all"
+SCREEN = "log"
 
 
 def show(visit: Visit) -> None:
@@ -38,9 +41,9 @@ def show(visit: Visit) -> None:
         else:
             left, right = st.columns([11, 9], gap="small")
             with left, st.container(key="card-actions"):
-                chosen = _actions(found)
+                _actions(found)
             with right, st.container(key="card-action", gap="xsmall"):
-                _receipt(visit, chosen)
+                _receipt(visit, _chosen(found), Drawn.now(SCREEN, lambda: _chosen(found)["id"]))
         with st.container(key="card-audit"):
             _audit(visit)
 
@@ -62,9 +65,9 @@ def _chain(visit: Visit) -> None:
     put(f'<div class="fw-strip">{mark}<span>{esc(found.words)}</span>{head}</div>')
 
 
-def _actions(found: list[dict[str, Any]]) -> dict[str, Any]:
+def _actions(found: list[dict[str, Any]]) -> None:
     put(heading(words.plural(len(found), "action")))
-    event: Any = st.dataframe(
+    st.dataframe(
         {
             "Action": [a["id"] for a in found],
             "What": [str((a["plan"] or {}).get("words", a["type"])) for a in found],
@@ -74,7 +77,7 @@ def _actions(found: list[dict[str, Any]]) -> dict[str, Any]:
             "Verified": [words.instant(a["verified_at"]) for a in found],
             "Tries": [a["attempts"] for a in found],
         },
-        key=content_key("actions", ((a["id"], a["version"]) for a in found)),
+        key=_key(found),
         on_select="rerun",
         selection_mode="single-cell",
         hide_index=True,
@@ -91,10 +94,20 @@ def _actions(found: list[dict[str, Any]]) -> dict[str, Any]:
         },
         alt="Actions, the newest first",
     )
-    return found[next((row for row, _ in event.selection.cells if row < len(found)), 0)]
 
 
-def _receipt(visit: Visit, action: dict[str, Any]) -> None:
+def _key(found: list[dict[str, Any]]) -> str:
+    return content_key("actions", ((a["id"], a["version"]) for a in found))
+
+
+def _chosen(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Give the action that is chosen in the list, else the newest."""
+    event: Any = st.session_state.get(_key(found))
+    cells = event["selection"]["cells"] if event else ()
+    return found[next((row for row, _ in cells if row < len(found)), 0)]
+
+
+def _receipt(visit: Visit, action: dict[str, Any], drawn: Drawn) -> None:
     put(
         heading(f"Action {action['id']}", f"{action['system']} · {action['target']}")
         + plan_card(action["plan"] or {})
@@ -105,11 +118,21 @@ def _receipt(visit: Visit, action: dict[str, Any]) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         link("queue", f"Case {action['case_id']}", case=str(action["case_id"]))
         if can_undo(action):
-            st.button("Plan to take it back", key="undo", on_click=_undo, args=(visit, action["id"]))
+            st.button(
+                "Plan to take it back", key="undo", on_click=drawn.press, args=(partial(_undo, visit, action["id"]),)
+            )
         if action["status"] == "planned":
-            st.button("Approve and send", key="approve", type="primary", on_click=_approve, args=(visit, action["id"]))
+            st.button(
+                "Approve and send", key="approve", type="primary",
+                on_click=drawn.press, args=(partial(_approve, visit, action["id"]),),
+            )  # fmt: skip
     for good, text in st.session_state.pop("log-said", []):
         put(outcome(good, text))
+    carry_out(SCREEN, _refuse)
+
+
+def _refuse(why: str) -> None:
+    st.session_state["log-said"] = [(False, why)]
 
 
 def _undo(visit: Visit, action: int) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
-from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +13,7 @@ from app.desk.components import bulk
 from app.desk.components.badges import badge, outcome
 from app.desk.components.cases import answer_text, facing, history, money_line, plan_card, receipt, way
 from app.desk.components.filters import choose
+from app.desk.components.press import OVERTAKEN, Drawn, carry_out, is_new
 from app.desk.components.tables import ROW, Column, content_key, grid_height, table
 from app.desk.components.text import esc, heading, note, plain, put
 from app.desk.context import Visit, kept
@@ -25,14 +24,14 @@ from app.services.amounts import major, only
 from app.services.queue import Board, Detail, Row, board, detail, title_of, waiting, watches
 from data.errors import FillwellError, RequestError
 
+Seen = Sequence[tuple[int, int]]  #: (case id, the version that the person saw)
+
 SNOOZES = {"4 hours": 4, "1 day": 24, "3 days": 72, "1 week": 168}
 HELD = "queue-held"  #: the frozen list: (kind, board)
 #: The case that is open stands in the address: it stays open though it leaves the list, and a session that begins anew
 #: because the server was restarted opens it again, not whatever has come to the top meanwhile (hazard H2).
 OPENED = "case"
-PRESSED = "queue-pressed"  #: what waits to be done: (when it was pressed, what was selected then, the deed)
-CHOICE_ARRIVES_WITHIN = 0.3  #: seconds; the grid holds a choice back for 0.15
-FORGOTTEN_AFTER = 30.0  #: seconds after which a press that was left behind on another page is not carried out
+SCREEN = "queue"
 
 
 def show(visit: Visit) -> None:
@@ -54,12 +53,13 @@ def show(visit: Visit) -> None:
             if frozen.rows:
                 _grid(visit, frozen.rows)
             marked, picked = _selected(frozen.rows)
+            drawn = Drawn.now(SCREEN, partial(_chosen, frozen.rows))
             opened = picked or next((r for r in frozen.rows if named and r.id == named.id), named) or frozen.rows[0]
             _open(opened.id)
-            _bar(visit, frozen.rows, marked or [opened], blocked=_begun_anew(chosen=picked is not None))
+            _bar(visit, drawn, marked or [opened], blocked=_begun_anew(chosen=picked is not None))
         with right:
             bulk.panel(visit)
-            _detail(visit, opened)
+            _detail(visit, opened, drawn)
 
 
 def _switch(visit: Visit) -> None:
@@ -232,30 +232,10 @@ def _selected(rows: Sequence[Row]) -> tuple[list[Row], Row | None]:
     return marked, next(iter(cells or marked), None)
 
 
-Seen = Sequence[tuple[int, int]]  #: (case id, the version that the person saw)
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """What was selected when the buttons were drawn; a quick press may come before they are drawn anew."""
-
-    rows: Sequence[Row]
-    selected: tuple[Seen, tuple[int, int] | None]
-
-    @classmethod
-    def now(cls, rows: Sequence[Row]) -> Drawn:
-        """Take what is selected in this moment."""
-        marked, picked = _selected(rows)
-        return cls(rows, ([row.seen for row in marked], picked.seen if picked else None))
-
-    @property
-    def holds(self) -> bool:
-        """Tell whether the same is selected still."""
-        return Drawn.now(self.rows).selected == self.selected
-
-
-_LEFT = "the page was left before this was done: nothing was done; press again"
-_OVERTAKEN = "you chose other cases while these were still shown: nothing was done; look again"
+def _chosen(rows: Sequence[Row]) -> tuple[Seen, tuple[int, int] | None]:
+    """Name the cases that are marked, and the one that is to be opened."""
+    marked, picked = _selected(rows)
+    return [row.seen for row in marked], picked.seen if picked else None
 
 
 def _begun_anew(*, chosen: bool) -> bool:
@@ -272,19 +252,19 @@ def _begun_anew(*, chosen: bool) -> bool:
     return bool(state["queue-anew"])
 
 
-def _bar(visit: Visit, rows: Sequence[Row], chosen: Sequence[Row], *, blocked: bool) -> None:
+def _bar(visit: Visit, drawn: Drawn, chosen: Sequence[Row], *, blocked: bool) -> None:
     """Draw what can be done with the chosen cases; every button is given ids and versions, never positions."""
-    seen, drawn = [row.seen for row in chosen], Drawn.now(rows)
+    seen = [row.seen for row in chosen]
     count = f"{len(seen)} chosen" if len(seen) > 1 else f"case {seen[0][0]}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="bulk"):
         fixable = [row.seen for row in chosen if row.suggested]
         st.button(
             f"Plan fix: {count}", key="fix", type="primary", shortcut="1", disabled=blocked or not fixable,
-            on_click=_pressed, args=(drawn, partial(_plan, visit, fixable)),
+            on_click=drawn.press, args=(partial(_plan, visit, fixable),),
         )  # fmt: skip
         st.button(
             "Assign to me", key="assign", shortcut="2", disabled=blocked,
-            on_click=_pressed, args=(drawn, partial(_claim, visit, seen)),
+            on_click=drawn.press, args=(partial(_claim, visit, seen),),
         )  # fmt: skip
         if st.button("Not a problem …", key="dismiss", shortcut="3", disabled=blocked):
             _reason(visit, "Not a problem", drawn, seen)
@@ -293,29 +273,7 @@ def _bar(visit: Visit, rows: Sequence[Row], chosen: Sequence[Row], *, blocked: b
     if blocked:
         put(note("The desk was started again meanwhile: choose the case once more."))
     _results()
-    _carry_out()
-
-
-def _pressed(drawn: Drawn, act: Callable[[], None]) -> None:
-    st.session_state[PRESSED] = (monotonic(), drawn, act)
-
-
-def _carry_out() -> None:
-    """Do what was pressed, once a choice that was made before the press has had the time to arrive.
-
-    A browser tells of a press at once and of a choice a moment later (hazard H2): what is chosen and pressed in one
-    movement would act on the case that was open before. A choice that arrives while this waits begins the run anew.
-    """
-    if PRESSED not in st.session_state:
-        return
-    at, drawn, act = st.session_state[PRESSED]
-    refused = _LEFT if monotonic() - at > FORGOTTEN_AFTER else None if drawn.holds else _OVERTAKEN
-    if refused is None:
-        sleep(CHOICE_ARRIVES_WITHIN)
-        st.empty()  # here a run ends that a choice has overtaken
-    del st.session_state[PRESSED]
-    act() if refused is None else _refuse(refused)
-    st.rerun()
+    carry_out(SCREEN, _refuse)
 
 
 def _refuse(why: str) -> None:
@@ -359,7 +317,7 @@ def _reason(visit: Visit, verb: str, drawn: Drawn, seen: Seen) -> None:
 
 def _because(visit: Visit, verb: str, drawn: Drawn, seen: Seen) -> None:
     if not drawn.holds:
-        _refuse(_OVERTAKEN)
+        _refuse(OVERTAKEN)
         return
     reason = str(st.session_state.get("reason", ""))
     if verb == "Snooze":
@@ -372,7 +330,7 @@ def _because(visit: Visit, verb: str, drawn: Drawn, seen: Seen) -> None:
     _say([(step.done, step.words) for step in steps])
 
 
-def _detail(visit: Visit, row: Row) -> None:
+def _detail(visit: Visit, row: Row, drawn: Drawn) -> None:
     try:
         found = detail(visit.store, row.id, row)
     except RequestError as error:
@@ -388,15 +346,15 @@ def _detail(visit: Visit, row: Row) -> None:
         if found.facing:
             put(facing(found))
         if found.suggestions:
-            suggestions(visit, found, _say)
-        _fix(visit, found)
+            suggestions(visit, found, _say, drawn)
+        _fix(visit, found, drawn)
     _proof(found)
 
 
 @st.fragment(run_every=1)
-def _fix(visit: Visit, found: Detail) -> None:
+def _fix(visit: Visit, found: Detail, drawn: Drawn) -> None:
     """Show the newest action of the case and how far it has come, live."""
-    if HELD not in st.session_state:
+    if HELD not in st.session_state or is_new(SCREEN):
         st.rerun(scope="app")
     actions = acting.actions_of(visit.store, found.row.id)
     if not actions:
@@ -407,30 +365,36 @@ def _fix(visit: Visit, found: Detail) -> None:
     put(f'<div class="fw-plan">{plan_card(newest["plan"])}{way(newest)}</div>')
     with st.expander("Exact request and answer"):
         st.code(answer_text(newest), language=None, wrap_lines=True)
-    if newest["status"] == "planned" and not _may_be_approved(visit, newest["type"]):
+    if newest["status"] == "planned" and not _may_be_approved(visit, newest["type"], drawn):
         return
     if newest["status"] == "planned":
         with st.container(horizontal=True, gap="small"):
-            st.button("Approve and send", key="approve", type="primary", on_click=_approve, args=(visit, newest))
-            st.button("Discard plan", key="discard", on_click=_discard, args=(visit, newest["id"]))
+            st.button(
+                "Approve and send", key="approve", type="primary",
+                on_click=drawn.press, args=(partial(_approve, visit, newest["id"]),),
+            )  # fmt: skip
+            st.button(
+                "Discard plan", key="discard", on_click=drawn.press, args=(partial(_discard, visit, newest["id"]),)
+            )
 
 
-def _may_be_approved(visit: Visit, kind: str) -> bool:
+def _may_be_approved(visit: Visit, kind: str, drawn: Drawn) -> bool:
     """Show on which step of the ladder this kind stands, and let an admin take the next one."""
     step = acting.ladder(visit.store, kind)
     if step.ladder in ("approve", "auto"):
         put(note(f"{step.verified} of this kind verified, {step.wrong} wrong since its last step."))
         return True
     put(note(f"This kind of action stands on {step.ladder}: its cards are drawn, and nothing is sent."))
-    st.button("Let people approve it", key="allow", on_click=acting.allow, args=(visit.store, kind))
+    allow = partial(acting.allow, visit.store, kind)
+    st.button("Let people approve it", key="allow", on_click=drawn.press, args=(allow,))
     return False
 
 
 _NO_FIX = "This case has no action of its own: take it, fix it in the source, and it closes itself with proof."
 
 
-def _approve(visit: Visit, action: Mapping[str, Any]) -> None:
-    _say([(step.done, step.words) for step in acting.approve(visit.store, [action["id"]])])
+def _approve(visit: Visit, action: int) -> None:
+    _say([(step.done, step.words) for step in acting.approve(visit.store, [action])])
 
 
 def _discard(visit: Visit, action: int) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 
+from app.desk.components.press import Drawn
 from app.desk.components.text import esc, heading, plain, put
 from app.desk.context import Visit
 from app.services import acting
@@ -16,7 +18,7 @@ Say = Callable[[Sequence[tuple[bool, str]]], None]
 TYPED = "code-typed"
 
 
-def suggestions(visit: Visit, found: Detail, say: Say) -> None:
+def suggestions(visit: Visit, found: Detail, say: Say, drawn: Drawn) -> None:
     """Draw what may be meant; a press plans the mapping, which is approved like any other fix."""
     if acting.actions_of(visit.store, found.row.id):
         return
@@ -26,7 +28,7 @@ def suggestions(visit: Visit, found: Detail, say: Say) -> None:
         with left:
             st.button(
                 plain(f"It is {one.code}"), key=f"code-{number}", type="primary" if number == 0 else "secondary",
-                on_click=_choose, args=(visit, found.row.seen, one.code, say),
+                on_click=drawn.press, args=(partial(_choose, visit, found.row.seen, one.code, say),),
             )  # fmt: skip
         with right:
             put(f'<div class="fw-note"><b>{esc(one.name)}</b> {esc(one.why)}</div>')
@@ -34,7 +36,8 @@ def suggestions(visit: Visit, found: Detail, say: Say) -> None:
     with right:
         st.text_input("Another of our codes", key=TYPED, max_chars=200)
     with left:
-        st.button("It is this one", key="code-other", on_click=_typed, args=(visit, found.row.seen, say))
+        typed = partial(_typed, visit, found.row.seen, say)
+        st.button("It is this one", key="code-other", on_click=drawn.press, args=(typed,))
 
 
 def _typed(visit: Visit, seen: tuple[int, int], say: Say) -> None:
