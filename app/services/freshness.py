@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from app.services import words
 from app.services.schedules import Due
@@ -13,6 +13,7 @@ from data.store import Store
 
 #: A stream without a schedule of its own is late after this; any is silent after so many times its tolerance.
 LATE, SILENT = timedelta(minutes=15), 8
+_EVER = datetime.min.replace(tzinfo=UTC)  #: since when a stream is unknown that never said anything
 ON_TIME: Due = {}  #: no schedule is known: the default tolerance holds
 
 
@@ -55,18 +56,17 @@ _GRAVITY = ("silent", "failing", "late", "reading", "empty", "at rest", "fresh")
 
 
 def sources(streams: Sequence[StreamStatus], now: datetime, due: Due = ON_TIME) -> list[Freshness]:
-    """Judge every source by its worst stream, gravest first."""
+    """Judge every source by its worst stream: gravest first, and of equally grave ones what is longest unknown."""
     by_source: dict[str, list[StreamStatus]] = {}
     for status in streams:
         by_source.setdefault(status.connection, []).append(status)
     judged = [_source(name, held, now, due) for name, held in by_source.items()]
-    return sorted(judged, key=lambda f: (_GRAVITY.index(f.state), f.name))
+    return sorted(judged, key=lambda f: (_GRAVITY.index(f.state), f.as_of or _EVER, f.name))
 
 
 def _source(name: str, streams: Sequence[StreamStatus], now: datetime, due: Due) -> Freshness:
-    worst = min(streams, key=lambda s: (_GRAVITY.index(state_of(s, now, due)), s.stream))
-    state = state_of(worst, now, due)
-    until = known_until(worst) or worst.last_event_at
+    worst = min(streams, key=lambda s: (_GRAVITY.index(state_of(s, now, due)), _heard_until(s) or _EVER, s.stream))
+    state, until = state_of(worst, now, due), _heard_until(worst)
     silent = f"{worst.stream} silent for {words.span(now - until)}" if until else f"{worst.stream} never answered"
     said = {
         "silent": f"{silent}: {worst.error}" if worst.error else silent,
@@ -78,6 +78,10 @@ def _source(name: str, streams: Sequence[StreamStatus], now: datetime, due: Due)
         "fresh": f"complete to {words.ago(until, now)}",
     }[state]
     return Freshness(name=name, as_of=until, state=state, sentence=said)
+
+
+def _heard_until(status: StreamStatus) -> datetime | None:
+    return known_until(status) or status.last_event_at
 
 
 def overall(streams: Sequence[StreamStatus], now: datetime, due: Due = ON_TIME) -> Freshness:

@@ -256,22 +256,34 @@ def answer_for_customer(heard: Iterable[Heard], order_id: str, now: datetime) ->
     ordered = sum(line.units - line.cancelled_units for line in order.lines if line.kind == "product")
     sent = sum(_units(p.lines) for p in parcels)
     if not parcels:
-        due = f" We aim to hand it to the carrier by {words.instant(order.ship_by)} UTC." if order.ship_by else ""
-        if order.ship_by is not None and order.ship_by < now:
-            due = f" It should have left by {words.instant(order.ship_by)} UTC; we are sorry that it is late."
-        return f"{said[0]} has been received and has not left us yet.{due}"
+        return f"{said[0]} has been received and has not left us yet.{_due(order.ship_by, now)}"
     for parcel in parcels:
         tracking = next((x for x in of_type(held, TrackingStated) if x.tracking == parcel.tracking), None)
         said.append(_parcel_sentence(parcel, tracking, partial=sent < ordered))
-    rest = f" {words.plural(ordered - sent, 'unit')} will follow." if sent < ordered else ""
-    return f"{said[0]}: {' '.join(said[1:])}{rest}"
+    if sent < ordered:
+        rest = words.plural(ordered - sent, "unit")
+        said.append(f"{rest} will follow.{_due(order.ship_by, now, several=ordered - sent > 1)}")
+    return f"{said[0]}: {' '.join(said[1:])}"
+
+
+def _due(ship_by: datetime | None, now: datetime, *, several: bool = False) -> str:
+    """Say by when it leaves or should have left, with an apology where that is past."""
+    if ship_by is None:
+        return ""
+    by = words.instant(ship_by)
+    it, them, are = ("they", "them", "are") if several else ("it", "it", "is")
+    if ship_by < now:
+        return f" {it.capitalize()} should have left by {by} UTC; we are sorry that {it} {are} late."
+    return f" We aim to hand {them} to the carrier by {by} UTC."
 
 
 def _parcel_sentence(parcel: ParcelStated, tracking: TrackingStated | None, *, partial: bool) -> str:
-    what = words.plural(_units(parcel.lines), "unit") if partial else "it"
+    units = _units(parcel.lines)
+    what = words.plural(units, "unit") if partial else "it"
     left = f"{what} left us on {words.day(parcel.handed_over_at)} with {parcel.carrier}, tracking {parcel.tracking}"
     if tracking is not None and tracking.delivered_at is not None:
-        return f"{left}, and was delivered on {words.instant(tracking.delivered_at)} UTC."
+        were = "were" if partial and units > 1 else "was"
+        return f"{left}, and {were} delivered on {words.instant(tracking.delivered_at)} UTC."
     if tracking is not None and tracking.scans:
         last = max(tracking.scans, key=lambda scan: scan.at)
         return f"{left}; last scan: {_scan(last)}, {words.instant(last.at)} UTC."

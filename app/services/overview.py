@@ -14,12 +14,14 @@ from app.services.acting import desk_of
 from app.services.figures import Asked, Tile, by, daily, in_words, moved, state_tile, tile
 from app.services.projection import projection
 from app.services.queue import board, title_of
+from app.services.stock import is_due
 from data.store import Store
 from metrics.answer import answer, compare, many, series
 from metrics.figure import Figure
 
 AHEAD_DAYS = 14
-STUCK = "X10"  #: its cases are the late orders: they are not named twice
+#: What a line of its own tells already is not named twice: late orders, and items that run out.
+STUCK, STOCKOUT = "X10", "X37"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +30,12 @@ class Todo:
 
     what: str
     why: str
-    money_minor: int
+    money_minor: int  #: the loss that is expected if nobody does it
     currency: str
     button: str
     screen: str
     query: Mapping[str, str]
+    is_loss: bool = True  #: else the money is what it is worth, which says nothing of what is saved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +94,15 @@ def stock_risk(store: Store, now: datetime) -> Risk:
 
 
 def todos(store: Store, now: datetime, late: Figure, late_value: Figure) -> list[Todo]:
-    """Give the three things that save most today: groups of cases, what to order, and late orders that are no case."""
-    cases = _cases(store)
+    """Give the three things that save most: groups of cases, what to order, and late orders that are no case.
+
+    All are ranked by the whole loss that is expected; money that is no loss comes after them.
+    """
+    cases, stock = _cases(store), _orders_to_place(store, now)
     stuck = any(todo.query.get("kind") == STUCK for todo in cases)
-    found = [*cases, *_orders_to_place(store, now), *([] if stuck else _late(late, late_value))]
-    return sorted(found, key=lambda t: -t.money_minor)[:3]
+    told = [todo for todo in cases if not (stock and todo.query.get("kind") == STOCKOUT)]
+    found = [*told, *stock, *([] if stuck else _late(late, late_value))]
+    return sorted(found, key=lambda t: (-t.money_minor * t.is_loss, -t.money_minor))[:3]
 
 
 def quiet(late: Figure, risk: Risk) -> str:
@@ -116,12 +123,11 @@ def _cases(store: Store) -> list[Todo]:
     made = []
     for detector, number in now.counts.items():
         rows = [row for row in now.rows if row.detector == detector]
-        lost = sum(row.lost_by_shift_end_minor for row in rows)
         made.append(
             Todo(
                 what=f"{title_of(detector)}: {words.plural(number, 'case')}",
                 why=rows[0].title,
-                money_minor=lost,
+                money_minor=sum(row.expected_loss_minor for row in rows),
                 currency=rows[0].currency,
                 button="Work the queue",
                 screen="queue",
@@ -132,9 +138,7 @@ def _cases(store: Store) -> list[Todo]:
 
 
 def _orders_to_place(store: Store, now: datetime) -> list[Todo]:
-    frame = projection(store, now).filter(
-        pl.col("suggestion") != "none", pl.col("order_by") <= now.date(), pl.col("at_risk")
-    )
+    frame = projection(store, now).filter(is_due(now.date()))
     if frame.is_empty():
         return []
     worst = frame.sort("expected_lost_margin_minor", "sku", descending=[True, False], nulls_last=True).row(
@@ -165,6 +169,7 @@ def _late(late: Figure, value: Figure) -> list[Todo]:
             button="See the late orders",
             screen="orders",
             query={"late": "true"},
+            is_loss=False,
         )
     ]
 

@@ -77,11 +77,17 @@ def why_not(every: pl.DataFrame) -> str:
     return next(iter(every["reason"].drop_nulls().mode().sort().to_list()), "nothing is known of the stock")
 
 
+def is_due(today: date) -> pl.Expr:
+    """Tell which items are to be ordered or moved by today."""
+    asked = (pl.col("suggestion") != "none") & (pl.col("order_by") <= today)
+    return (pl.col("state") == "value") & asked.fill_null(value=False)
+
+
 def _kind(name: str, today: date) -> pl.Expr:
     known = pl.col("state") == "value"
     return {
         "risk": known & pl.col("at_risk").fill_null(value=False),
-        "due": known & (pl.col("suggestion") != "none") & (pl.col("order_by") <= today).fill_null(value=False),
+        "due": is_due(today),
         "out": known & (pl.col("available") <= 0),
         "unknown": ~known,
         "all": pl.lit(value=True),

@@ -10,25 +10,31 @@ import pytest
 from app.services import words
 from app.services.clock import CLOCK_FILE, lead
 from app.services.expected import expected
+from app.services.figures import Asked
 from app.services.freshness import is_scheduled, overall, read_streams, sources, state_of
 from app.services.health import health
 from app.services.masking import masked
 from app.services.memo import Memo
 from app.services.moments import answer_for_customer, compare, moments
 from app.services.orders import search
-from app.services.stock import item
+from app.services.overview import Todo, late_figures, todos
+from app.services.queue import board
+from app.services.stock import item, shelf
+from app.services.workspace import facts
 from data.clock import to_micros
 from data.errors import StoreError
 from data.events import Event, SaleStated
 from data.fold.settle import Stated
 from data.log.lookup import Heard
 from data.log.status import StreamStatus
+from data.publish import publish
 from data.store import Store
-from tests.app.factories import NOW
+from tests.app.factories import NOW, a_shop, feed
 from tests.factories import (
     DAY,
     HOUR,
     NOON,
+    a_count,
     a_line,
     a_parcel,
     a_payment,
@@ -118,6 +124,22 @@ def test_the_badge_names_the_worst_source() -> None:
     assert [source.name for source in sources(streams, NOON)] == ["carrier", "shop"]
 
 
+def test_of_equally_grave_sources_the_badge_names_the_one_that_is_longest_unknown() -> None:
+    carrier, shop = (
+        status(connection=name, as_of=NOON - hours * HOUR) for name, hours in (("carrier", 5), ("shop", 9))
+    )
+    assert overall([carrier, shop], NOON).name == "shop"
+    never = status(connection="warehouse", as_of=None, succeeded_at=None, failed_at=NOON, last_event_at=None)
+    assert [source.name for source in sources([carrier, shop, never], NOON)] == ["warehouse", "shop", "carrier"]
+
+
+def test_a_source_is_complete_only_to_where_its_oldest_stream_is() -> None:
+    older = NOON - timedelta(minutes=9)
+    [source] = sources([status(stream="listings"), status(stream="orders", as_of=older)], NOON)
+    assert (source.state, source.as_of) == ("fresh", older)
+    assert overall([status(stream="listings"), status(stream="orders", as_of=older)], NOON).as_of == older
+
+
 def test_what_a_silent_stream_tells_is_not_known_rather_than_late(shop: Store) -> None:
     told_now = health(shop, NOW + timedelta(hours=5), {})
     assert any(what == "What was shipped from warehouse" for what, _ in told_now.unknowns)
@@ -160,6 +182,21 @@ def test_the_customer_is_told_of_each_parcel_and_of_what_will_follow() -> None:
     assert answer.endswith("1 unit will follow.")
 
 
+def test_what_of_an_order_is_still_here_past_its_day_is_apologised_for_though_the_rest_has_left() -> None:
+    order = an_order("shop/1", a_line(units=5), ship_by=NOON + 2 * HOUR)
+    delivered = a_tracking(delivered_at=NOON + DAY)
+    events = heard(order, a_parcel(order="shop/1"), delivered)
+    assert answer_for_customer(events, "shop/1", NOON + DAY).endswith(
+        "2 units left us on 2 Mar 2026 with POST, tracking T-P1, and were delivered on 3 Mar 2026 12:00 UTC. "
+        "3 units will follow. They should have left by 2 Mar 2026 14:00 UTC; we are sorry that they are late."
+    )
+    assert answer_for_customer(events, "shop/1", NOON + HOUR).endswith(
+        "We aim to hand them to the carrier by 2 Mar 2026 14:00 UTC."
+    )
+    all_but_one = heard(order, a_parcel("P1", "shop/1", ("1", "A", 4)))
+    assert "1 unit will follow. It should have left" in answer_for_customer(all_but_one, "shop/1", NOON + DAY)
+
+
 def test_a_late_order_is_admitted_and_a_cancelled_one_is_said_to_be() -> None:
     late = an_order("shop/1", ship_by=NOON + HOUR)
     assert "it is late" in answer_for_customer(heard(late, a_work(order="shop/1")), "shop/1", NOON + DAY)
@@ -178,6 +215,35 @@ def test_any_id_leads_to_its_order(shop: Store, text: str) -> None:
 @pytest.mark.parametrize("text", ["", "  ", "100", "%", "' OR 1=1 --", "x" * 5_000])
 def test_what_is_no_id_finds_nothing(shop: Store, text: str) -> None:
     assert search(shop, text) == []
+
+
+def to_do(store: Store) -> list[Todo]:
+    return todos(store, NOW, *late_figures(Asked(facts=facts(store), now=NOW, days=28)))
+
+
+def test_what_is_to_be_ordered_today_is_as_many_and_as_much_as_the_list_that_it_opens(store: Store) -> None:
+    a_shop(store)
+    later = NOW + timedelta(seconds=1)
+    feed(store, "warehouse", "stock", [a_count("A", on_hand=24, counted_at=NOW)], now=later)
+    publish(store, now=later)
+    [todo] = [todo for todo in to_do(store) if todo.screen == "stock"]
+    listed = shelf(store, NOW, only=todo.query["only"], location=None, search="")
+    assert listed.frame["at_risk"].to_list() == [False], "not likely to run out, and still to be ordered by today"
+    assert (todo.what, todo.money_minor) == ("Order or move stock of 1 item today", listed.lost_minor)
+
+
+def test_an_item_that_runs_out_is_one_thing_to_do_and_the_largest_expected_loss_comes_first(troubled: Store) -> None:
+    found = to_do(troubled)
+    assert [todo.screen for todo in found] == ["stock", "queue", "queue"]
+    assert board(troubled).counts["X37"] == 1
+    assert [todo.query.get("kind") for todo in found[1:]] == ["X22", "X10"]
+    lost = {row.detector: row.expected_loss_minor for row in board(troubled).rows}
+    assert [todo.money_minor for todo in found] == [lost["X37"], lost["X22"], lost["X10"]]
+
+
+def test_what_late_orders_are_worth_is_no_loss_and_outranks_none(shop: Store) -> None:
+    found = to_do(shop)
+    assert [(todo.screen, todo.is_loss) for todo in found] == [("stock", True), ("orders", False)]
 
 
 def test_a_late_supplier_moves_the_receipt_and_more_demand_empties_the_shelf_sooner(shop: Store) -> None:

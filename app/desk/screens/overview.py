@@ -82,7 +82,7 @@ def _changes(visit: Visit, chosen: Chosen) -> str:
 
 
 def _todos(todos: Sequence[Todo], quiet: str) -> None:
-    put(heading("To do today", "what saves most comes first"))
+    put(heading("To do today", "the largest expected loss first"))
     if not todos:
         put(note(quiet))
     for number, todo in enumerate(todos):
