@@ -118,7 +118,7 @@ def _finding(
     elsewhere = max((other["atp"] for other in others), default=0)
     return Finding(
         subject=f"{sku}@{location}",
-        title=f"{location} owes {first['demand']} of {sku} and can ship {max(first['sellable'], 0)}",
+        title=f"{location} owes {first['demand']:,} of {sku} and can ship {max(first['sellable'], 0):,}",
         kind="stock",
         object_id=f"{sku}@{location}",
         location=location,

@@ -72,7 +72,7 @@ def _finding(row: dict[str, Any], view: View, p: Parameters) -> Finding:
     )
     return Finding(
         subject=row["entity"],
-        title=f"{row['channel']} offers {listed} of {row['sku']}, not {expected}",
+        title=f"{row['channel']} offers {listed:,} of {row['sku']}, not {expected:,}",
         kind="listing",
         object_id=row["entity"],
         channel=row["channel"],

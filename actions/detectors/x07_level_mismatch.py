@@ -138,8 +138,8 @@ def _finding(row: dict[str, Any], account: Account, view: View, hold: timedelta,
     return Finding(
         subject=f"{sku}@{location}",
         title=(
-            f"{account.connection} keeps {row['stocked_units']} of {sku} at {location}, "
-            f"{account.stock_from} says {row['expected']}"
+            f"{account.connection} keeps {row['stocked_units']:,} of {sku} at {location}, "
+            f"{account.stock_from} says {row['expected']:,}"
         ),
         kind="level",
         object_id=f"{sku}@{location}",

@@ -85,7 +85,7 @@ def _order(lines: Sequence[dict[str, Any]], known_until: datetime, view: View, p
     first, number = lines[0], number_of(lines[0]["entity"])
     money = _money(lines, p)
     since = first["stage_since"]
-    age = "" if since is None else f" for {int((known_until - since).total_seconds() // 3600)} h"
+    age = "" if since is None else f" for {int((known_until - since).total_seconds() // 3600):,} h"
     is_late = first["past_promise"]
     return Finding(
         subject=first["entity"],
@@ -100,7 +100,7 @@ def _order(lines: Sequence[dict[str, Any]], known_until: datetime, view: View, p
         evidence={
             "past_ship_by": first["past_promise"],
             "stalled": first["stalled"],
-            "open_lines": [f"{line['open_units']} of {line['sku']}" for line in lines],
+            "open_lines": [f"{line['open_units']:,} of {line['sku']}" for line in lines],
             "known_until": known_until,
         },
         money=money,
@@ -134,8 +134,8 @@ def _backlog(
     return Finding(
         subject=place,
         title=(
-            f"{stage['location'] or 'an unknown location'} is behind: {stage['late_orders']} of "
-            f"{stage['open_orders']} {stage['stage']} orders are late"
+            f"{stage['location'] or 'an unknown location'} is behind: {stage['late_orders']:,} of "
+            f"{stage['open_orders']:,} {stage['stage']} orders are late"
         ),
         kind="stage",
         object_id=place,

@@ -75,7 +75,7 @@ def _finding(lines: Sequence[dict[str, Any]], erp: str, known_until: datetime, n
         evidence={
             "erp": erp,
             "placed_at": first["placed_at"],
-            "lines": [f"{line['ordered_units'] - line['cancelled_units']} of {line['sku']}" for line in lines],
+            "lines": [f"{line['ordered_units'] - line['cancelled_units']:,} of {line['sku']}" for line in lines],
             "erp_known_until": known_until,
         },
         money=money,

@@ -97,7 +97,7 @@ def _finding(row: dict[str, Any], view: View, p: Parameters) -> Finding:
     item = view.facts.frame("item").filter(pl.col("entity") == row["sku"])
     return Finding(
         subject=f"{row['return_id']}/{row['line_id']}",
-        title=f"{units} of {row['sku']} came back with return {row['return_id']} and did not enter the stock",
+        title=f"{units:,} of {row['sku']} came back with return {row['return_id']} and did not enter the stock",
         kind="return",
         object_id=row["return_id"],
         channel=row["channel"],

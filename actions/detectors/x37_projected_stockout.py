@@ -43,7 +43,7 @@ def _finding(row: dict[str, Any], now: datetime, p: Parameters) -> Finding:
     hours = max((row["next_receipt_on"] - now.date()).days, 1) * 24 if row["next_receipt_on"] else 14 * 24
     return Finding(
         subject=f"{sku}@{location}",
-        title=f"{sku} at {location} runs out{f' around {when:%-d %b}' if when else ''} (P {probability:.2f})",
+        title=f"{sku} at {location} runs out{f' around {when:%-d %b}' if when else ''} (P {probability:.0%})",
         kind="stock",
         object_id=f"{sku}@{location}",
         location=location,

@@ -45,10 +45,10 @@ def _finding(row: dict[str, Any], view: View, p: Parameters) -> Finding:
     wanted = row["per_day"] * p.horizon_days
     if drift > 0:
         loss = min(drift, max(0.0, wanted - max(available, 0))) * margin
-        title = f"{shop} hides {drift} of {sku} at {location}: reserved for nobody"
+        title = f"{shop} hides {drift:,} of {sku} at {location}: reserved for nobody"
     else:
         loss = min(-drift, wanted) * (margin + p.oversell_penalty_minor)
-        title = f"{shop} offers {-drift} of {sku} at {location} that are reserved"
+        title = f"{shop} offers {-drift:,} of {sku} at {location} that are reserved"
     item = view.facts.frame("item").filter(pl.col("entity") == sku)
     cycle = next((s.expected for s in view.schedules if (s.connection, s.stream) == (shop, "levels")), p.cycle)
     return Finding(

@@ -57,6 +57,11 @@ def test_a_listing_beyond_ten_percent_of_its_stock_drifts(quantity: int) -> None
     assert subjects("X02", listed(quantity)) == ["web:MUG"]
 
 
+def test_a_title_writes_units_as_every_screen_does() -> None:
+    [case] = found("X02", a_view(listing=[a_listing("22134", 1280)], stock_position=stock("22134", "NORTH", 42)))
+    assert case["title"] == "web offers 1,280 of 22134, not 40"
+
+
 def test_for_small_stock_two_units_are_tolerated() -> None:
     assert subjects("X02", listed(7, on_hand=7)) == []
     assert subjects("X02", listed(8, on_hand=7)) == ["web:MUG"]
@@ -264,6 +269,11 @@ def test_what_is_projected_is_our_arithmetic_and_only_the_stock_is_the_remotes_w
     [case] = found("X37", projected(0.85))
     assert json.loads(case["ours"]) == {"probability": 0.85, "stockout_on": str(NOON.date())}
     assert json.loads(case["remote"]) == {"available": 4}
+
+
+def test_how_likely_a_stockout_is_stands_in_whole_percent() -> None:
+    titles = [found("X37", projected(p))[0]["title"] for p in (0.85, 0.998)]
+    assert [title.split("(")[1] for title in titles] == ["P 85%)", "P 100%)"]
 
 
 def test_the_projections_own_suggestion_is_the_action() -> None:
