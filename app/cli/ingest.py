@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -69,7 +70,9 @@ def files(
         note(f"reading {one.main}")
         plan = plan_import(one, told, key=key, now=now, instant=instant)
         _tell(plan)
-        found.append(_planned(plan) if store is None else _loaded(load(store, plan, now=now, progress=progress)))
+        found.append(
+            _planned(plan, chosen) if store is None else _loaded(load(store, plan, now=now, progress=progress))
+        )
     if store is not None:
         note("folding and publishing")
         published = publish(store, now=system_clock(), progress=progress)
@@ -414,17 +417,27 @@ def _tell(plan: Plan) -> None:
         note(f"  {rows:,} times {cell!r} is read as missing")
     for warning in plan.notes.warnings:
         note(f"  note: {warning}")
+    if wrong := plan.count_dead_letters():
+        note(f"  {wrong:,} of the {plan.rows:,} rows cannot be taken, whatever rule they fall under:")
     for bad in plan.dead_letters(SHOWN):
         note(f"  {bad.error_class}: {bad.message}")
-    if (more := plan.count_dead_letters() - SHOWN) > 0:
+    if (more := wrong - SHOWN) > 0:
         note(f"  … and {more:,} more rows that cannot be taken")
 
 
-def _planned(plan: Plan) -> dict[str, Any]:
+def _planned(plan: Plan, chosen: Format) -> dict[str, Any]:
+    """Give what a file would become; people were told the rules and the bad rows already."""
     bad = plan.count_dead_letters()
-    return {
+    counts = {
         "file": plan.name, "rows": plan.rows, "good": plan.rows - bad, "dead_letters": bad, "exported": plan.instant,
-        "rules": plan.rules,
+    }  # fmt: skip
+    if chosen is Format.table:
+        taken: Counter[str] = Counter()
+        for group in plan.groups:
+            taken[group.states or "ignored"] += group.frame.height
+        return {**counts, "read_as": ", ".join(f"{what} {rows:,}" for what, rows in taken.items() if rows)}
+    return {
+        **counts, "rules": plan.rules,
         "first_bad": [{"line": b.line, "class": b.error_class, "error": b.message} for b in plan.dead_letters(SHOWN)],
     }  # fmt: skip
 

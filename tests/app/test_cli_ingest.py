@@ -79,6 +79,16 @@ def test_a_dry_run_tells_the_bad_rows_with_their_lines_and_stores_nothing(desk: 
     assert not (desk.folder / "home").exists()
 
 
+def test_a_dry_run_tells_people_what_the_rows_are_read_as_and_the_bad_ones_once(desk: Desk) -> None:
+    with pytest.raises(SystemExit):
+        main(["ingest", "files", "--mapping", str(desk.folder / "m.toml"), str(desk.folder / "rows.csv"), "--dry-run"])
+    table, told = desk.capsys.readouterr()
+    assert table.splitlines()[0].split()[-1] == "read_as"
+    assert table.rstrip().endswith("order_line 2")
+    assert "units" not in table
+    assert "1 of the 2 rows cannot be taken, whatever rule they fall under:" in told
+
+
 def test_files_are_brought_in_counted_mended_and_taken_back(desk: Desk) -> None:
     [done], _ = desk.files()
     assert (done["accepted"], done["dead_letters"], done["batch"]) == (1, 1, 1)
