@@ -102,6 +102,14 @@ def test_the_rows_of_a_figure_stand_with_its_definition() -> None:
     assert page.dataframe[0].value["entity"].to_list() == ["storefront/9001"]
 
 
+@pytest.mark.usefixtures("shop")
+def test_a_metric_that_there_is_not_is_said_to_be_none_and_those_that_are_stand_as_links() -> None:
+    page = open_page("rows", metric="nosuch")
+    assert "No metric that has rows is called nosuch" in said(page)
+    assert not page.dataframe
+    assert {"Orders", "Late orders"} <= {link.proto.label for link in page.get("page_link")}
+
+
 def test_health_counts_add_up_and_dead_letters_are_named(shop: Store) -> None:
     a_dead_letter(shop)
     page = open_page("health")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from app.desk.components.badges import figure_badge
@@ -9,7 +11,7 @@ from app.desk.components.export import grid
 from app.desk.components.filters import choose, filters
 from app.desk.components.text import esc, heading, marked, put
 from app.desk.context import Visit, asked, channels, kept, locations
-from app.desk.shell import page
+from app.desk.shell import empty, link, page
 from app.services import words
 from app.services.figures import sum_in_words
 from app.services.rows import Made, Move, made_of, names
@@ -19,6 +21,9 @@ def show(visit: Visit) -> None:
     """Draw the screen."""
     with page(visit, "Rows") as controls:
         labels = dict(names())
+        if (named := st.query_params.get("metric", "orders")) not in labels:
+            _unknown(named, labels)
+            return
         with controls:
             metric = choose("metric", list(labels), default="orders", label=labels.__getitem__, shape="list", width=300)
             chosen = filters(channels(visit), locations(visit), by_day=True)
@@ -30,6 +35,13 @@ def show(visit: Visit) -> None:
             put(heading("What it means", made.metric.name) + _definition(made))
         with st.container(key="card-rows"):
             grid(made.frame, name=metric, whole=made.whole)
+
+
+def _unknown(named: str, labels: Mapping[str, str]) -> None:
+    empty("There is no such metric", f"No metric that has rows is called {named}. These have:")
+    with st.container(horizontal=True, gap="small"):
+        for name, label in labels.items():
+            link("rows", label, metric=name)
 
 
 def _figure(made: Made) -> str:
