@@ -259,7 +259,7 @@ def _statements(conn: sa.Connection, source: int, withdrawn: set[int]) -> dict[s
 
 
 def _apply(conn: sa.Connection, source: int, plan: _Plan, *, parser: int, at: int, whole: bool) -> None:
-    removed = _entities_of_records(conn, source, plan.remove)
+    removed = _entities_of_records(conn, source, plan.remove | plan.stamps.keys())
     # Received at 0: looking back, too, the facts of these entities are made anew.
     marker = Statement(key="#reparse", event=Reparsed(parser=parser), version=at, concerns=tuple(sorted(removed)))
     append_statements(conn, source, [marker], at=0, parser=parser)

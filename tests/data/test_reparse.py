@@ -80,6 +80,26 @@ def test_reading_anew_with_the_same_parser_changes_nothing(store: Store) -> None
     assert status(store).received == len(BODIES)
 
 
+def test_what_becomes_the_newest_word_because_another_is_refused_is_folded_anew(store: Store) -> None:
+    for n, (body, version) in enumerate([(b"1:2", 1), (b"1:02", 3), (b"1:9", 2)]):  # the second is the first again
+        at = NOON + n * timedelta(minutes=1)
+        ingest(store, [read(body, version, to_micros(at))], at=at)
+        publish(store, now=at)
+    assert rows(store, "order_line", "ordered_units") == [(2,)]
+
+    def strict(record: Stored) -> Received:
+        if b":0" not in record.body:
+            return right(record)
+        error = RecordInvalid("a leading zero", error_class="number")
+        return Received(key="1", raw=record.body, version=3, observed_at=record.observed_at, error=error)
+
+    dry = reparse(store, "shop", "orders", one_by_one(strict), parser=2, now=NOON + DAY, dry_run=True)
+    reparse(store, "shop", "orders", one_by_one(strict), parser=2, now=NOON + DAY, dry_run=False)
+    publish(store, now=NOON + DAY)
+    assert (dry.tables, rows(store, "order_line", "ordered_units")) == ({"order_line": (1, 1)}, [(9,)])
+    assert hash_now(store) == hash_rebuilt(store)
+
+
 def test_what_was_mapped_to_the_wrong_order_leaves_it(store: Store) -> None:
     fill(store)
 
