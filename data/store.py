@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
@@ -178,17 +178,32 @@ def _database(name: str, workspace: str, settings: Settings, folder: Path) -> Da
 
 def _postgres(name: str, schema: str, url: str) -> Database:
     def engine(isolation: Literal["READ COMMITTED", "REPEATABLE READ"]) -> sa.Engine:
-        return sa.create_engine(
+        made = sa.create_engine(
             sa.make_url(url).set(drivername="postgresql+psycopg"),
             connect_args={"options": f"-csearch_path={schema}"},
             isolation_level=isolation,
             pool_pre_ping=True,
         )
+        sa_event.listen(made, "before_cursor_execute", _without_nul, retval=True)
+        return made
 
     writer = engine("READ COMMITTED")
     with told(name), writer.begin() as conn:
         conn.execute(sa.text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
     return Database(name=name, reader=engine("REPEATABLE READ"), writer=writer)
+
+
+def _without_nul(
+    _conn: sa.Connection, _cursor: object, statement: str, values: Sequence[object], _context: object, many: bool
+) -> tuple[str, object]:
+    """Write the sign for NUL in its place: PostgreSQL keeps none in text, and a remote may say anything."""
+    return statement, [_legible(one) for one in values] if many else _legible(values)
+
+
+def _legible(values: object) -> object:
+    if not isinstance(values, Mapping) or not any(isinstance(v, str) and "\0" in v for v in values.values()):
+        return values
+    return {k: v.replace("\0", "\N{SYMBOL FOR NULL}") if isinstance(v, str) else v for k, v in values.items()}
 
 
 def _sqlite(name: str, file: Path, busy_timeout_seconds: float) -> Database:

@@ -17,6 +17,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from data.errors import ConfigError, FillwellError, RequestError, StoreError
+from data.log.append import source_id
+from data.log.status import note_failure, statuses
 from data.log.tables import metadata
 from data.publish import open_facts, publish
 from data.settings import read_settings
@@ -212,3 +214,12 @@ def test_who_writes_among_many_gets_a_turn(tmp_path: Path) -> None:
         thread.join()
     assert len(others) < 10 * 6 * 20
     store.close()
+
+
+def test_a_sign_that_postgresql_cannot_keep_is_kept_legibly_and_stops_nothing(store: Store) -> None:
+    with store.log.write() as conn:
+        source = source_id(conn, "shop", "orders")
+        note_failure(conn, source, at=1, error_class="http", error="HTTP 400: bad\0request")
+    with store.log.read() as conn:
+        [found] = statuses(conn)
+    assert found.error in {"HTTP 400: bad\0request", "HTTP 400: bad\N{SYMBOL FOR NULL}request"}
