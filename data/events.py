@@ -357,6 +357,7 @@ class TermsStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     moq: int = 1
     pack: int = 1
     unit_cost: Decimal | None = None
+    currency: str = ""
 
 
 class LocationStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="location"):

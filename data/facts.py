@@ -117,7 +117,7 @@ TABLES: dict[str, FactTable] = {
         # Which system knows the item under this code, and by what it may be recognised.
         _table("item_code", "item", connection=S, name=S, gtin=S),
         _table("supplier", "supplier", name=S, lead_time_days=N, order_minimum_minor=N, currency=S, connection=S),
-        _table("terms", "terms", supplier=S, sku=S, moq=N, pack=N, unit_cost_minor=N),
+        _table("terms", "terms", supplier=S, sku=S, moq=N, pack=N, unit_cost_minor=N, currency=S),
         _table("location", "location", name=S, kind=S, time_zone=S),
         _table(
             "purchase_line", "purchase",

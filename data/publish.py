@@ -391,8 +391,9 @@ def _reference(conn: sa.Connection, span: Span, replaced: Mapping[Entity, Sequen
     """Read the costs of every item, by effective date."""
     every = conn.execute(sa.select(t.event_entity.c.entity).where(t.event_entity.c.kind == "item").distinct())
     costs: dict[str, Sequence[Cost]] = {}
+    currencies: dict[str, str] = {}
     for sku, stated in _replaced(_events_of(conn, "item", set(every.scalars()), span), "item", replaced):
         item = whole_item(settle(stated))
         if item is not None:
-            costs[sku] = item.costs
-    return Reference(costs)
+            costs[sku], currencies[sku] = item.costs, item.currency
+    return Reference(costs, currencies)

@@ -127,11 +127,17 @@ def _units(lines: pl.LazyFrame, keys: pl.DataFrame) -> Floats:
     return np.asarray(joined["units"].fill_null(0).to_numpy(), dtype=np.float64)
 
 
+def _in(cost: str, currency: str) -> pl.Expr:
+    """Give a cost where it is in the row's currency, or in one that nobody named; nothing is converted."""
+    return pl.when((pl.col(currency) == pl.col("currency")).fill_null(value=True)).then(pl.col(cost))
+
+
 def buying_terms(facts: Facts, skus: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
     """Give supplier, lead time, MOQ, pack, cost, margin and currency of each row's SKU, in its order.
 
     The item's own supplier comes first, else the cheapest that has terms. The margin is what a unit brought in the last
-    thirteen weeks (its list price where it did not sell) less its cost; null where price or cost is unknown.
+    thirteen weeks (its list price where it did not sell) less its cost; null where price or cost is unknown, or where
+    both are known and not in the same currency.
     """
     item = facts.frame("item").select(
         pl.col("entity").alias("sku"), pl.col("supplier").alias("own"), "list_price_minor", "unit_cost_minor",
@@ -139,7 +145,14 @@ def buying_terms(facts: Facts, skus: pl.DataFrame, *, now: datetime) -> pl.DataF
     )  # fmt: skip
     terms = (
         facts.frame("terms")
-        .select("sku", "supplier", "moq", "pack", pl.col("unit_cost_minor").alias("terms_cost_minor"))
+        .select(
+            "sku",
+            "supplier",
+            "moq",
+            "pack",
+            pl.col("unit_cost_minor").alias("terms_cost_minor"),
+            pl.col("currency").replace("", None).alias("asked_in"),
+        )
         .join(item.select("sku", "own"), on="sku", how="left")
         .with_columns((pl.col("supplier") == pl.col("own")).fill_null(value=False).alias("is_own"))
         .sort("is_own", "terms_cost_minor", "supplier", descending=[True, False, False], nulls_last=True)
@@ -167,12 +180,18 @@ def buying_terms(facts: Facts, skus: pl.DataFrame, *, now: datetime) -> pl.DataF
     joined = skus
     for other in (item, terms, prices):
         joined = joined.join(other, on="sku", how="left", maintain_order="left")
-    joined = joined.with_columns(
-        pl.coalesce("supplier", "own").alias("supplier"),
-        pl.coalesce("unit_cost_minor", "terms_cost_minor").alias("cost_minor"),
-        pl.coalesce("price_minor", "list_price_minor").alias("price_minor"),
-        pl.coalesce("sold_in", "currency").alias("currency"),
-    ).join(suppliers, on="supplier", how="left", maintain_order="left")
+    joined = (
+        joined.rename({"currency": "stated_in"})
+        .with_columns(
+            pl.coalesce("supplier", "own").alias("supplier"),
+            pl.coalesce("price_minor", "list_price_minor").alias("price_minor"),
+            pl.coalesce("sold_in", "stated_in").alias("currency"),
+        )
+        .with_columns(
+            pl.coalesce(_in("unit_cost_minor", "stated_in"), _in("terms_cost_minor", "asked_in")).alias("cost_minor")
+        )
+        .join(suppliers, on="supplier", how="left", maintain_order="left")
+    )
     margin = (pl.col("price_minor") - pl.col("cost_minor")).round().cast(pl.Int64)
     return joined.select(
         "sku", "supplier", "lead_time_days", pl.col("moq").fill_null(1), pl.col("pack").fill_null(1), "cost_minor",

@@ -1,7 +1,8 @@
 """X13 Total mismatch: the ERP's document says another amount than the channel charged for the order.
 
 A cent a line may come from rounding. Where several orders differ by the same amount, that is one mapping that is wrong
-(a tax, a shipping charge), and one case with the orders inside it.
+(a tax, a shipping charge), and one case with the orders inside it. Amounts in two currencies have no difference: all
+that was charged is in question.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import polars as pl
 from actions.findings import Detector, Finding, Money, frame
 from actions.view import View, number_of
 from data.money import written
+
+_ALIKE = ("channel", "erp", "currency", "difference")  #: what the orders of one wrong mapping have in common
 
 
 @dataclass(frozen=True)
@@ -39,17 +42,21 @@ def find(view: View, p: Parameters) -> pl.DataFrame:
         .select("entity", "channel", pl.col("total_minor").alias("charged"), "currency", "placed_at")
         .join(booked, on="entity")
         .join(lines, on="entity", how="left")
-        .with_columns((pl.col("posted") - pl.col("charged")).alias("difference"))
+        .with_columns(
+            pl.when(pl.col("booked_in") == pl.col("currency"))
+            .then(pl.col("posted") - pl.col("charged"))
+            .alias("difference")
+        )
         .filter(
             (pl.col("difference").abs() > p.minor_a_line * pl.col("lines").fill_null(1).clip(lower_bound=1))
-            | (pl.col("booked_in") != pl.col("currency"))
+            | pl.col("difference").is_null()
         )
         .sort("placed_at", "entity")
-        .with_columns(pl.len().over("channel", "erp", "difference").alias("alike"))
+        .with_columns(pl.col("difference").count().over(*_ALIKE).alias("alike"))
     )
     found = [_one(row) for row in wrong.filter(pl.col("alike") < p.grouped_from).iter_rows(named=True)]
     many = wrong.filter(pl.col("alike") >= p.grouped_from)
-    for _, rows in many.group_by("channel", "erp", "difference", maintain_order=True):
+    for _, rows in many.group_by(*_ALIKE, maintain_order=True):
         found.append(_group(rows.to_dicts()))
     return frame(found)
 
@@ -75,7 +82,7 @@ def _group(rows: list[dict[str, Any]]) -> Finding:
     first = rows[0]
     each = written(first["difference"], first["currency"])
     return Finding(
-        subject=f"{first['channel']}:{first['erp']}:{first['difference']:+d}",
+        subject=f"{first['channel']}:{first['erp']}:{first['difference']:+d} {first['currency']}",
         title=f"{len(rows)} orders of {first['channel']} differ by {each} in {first['erp']}: one mapping is wrong",
         kind="mapping",
         object_id=f"{first['channel']}:{first['erp']}",
@@ -98,7 +105,7 @@ def _totals(row: dict[str, Any]) -> tuple[str, str]:
 
 
 def _money(row: dict[str, Any]) -> Money:
-    amount = abs(row["difference"])
+    amount = row["charged"] if row["difference"] is None else abs(row["difference"])
     return Money(line=f"{row['entity']}/total", exposed_minor=amount, expected_loss_minor=amount)
 
 

@@ -32,7 +32,7 @@ from data.money import to_minor
 Fold = Callable[[str, Sequence[Stated], Reference], Rows]
 
 #: Raised with every change of what a fold makes of the same events: facts made by an older one are rebuilt.
-FOLD_VERSION = 11
+FOLD_VERSION = 12
 
 
 def fold(kind: str, entity: str, stated: Sequence[Stated], reference: Reference) -> Rows:
@@ -169,8 +169,8 @@ def fold_terms(entity: str, stated: Sequence[Stated], _reference: Reference) -> 
     x = chosen(settle(stated), TermsStated)
     if x is None:
         return {}
-    cost = None if x.unit_cost is None else to_minor(x.unit_cost, "")
-    return {"terms": [(entity, x.supplier, x.sku, x.moq, x.pack, cost)]}
+    cost = None if x.unit_cost is None else to_minor(x.unit_cost, x.currency)
+    return {"terms": [(entity, x.supplier, x.sku, x.moq, x.pack, cost, x.currency)]}
 
 
 def fold_location(entity: str, stated: Sequence[Stated], _reference: Reference) -> Rows:

@@ -2,7 +2,8 @@
 
 Costs of a sale are recognised with its shipment (matching principle): the order's own amounts are spread over its
 lines by net value and booked with the units that leave. A part is always a difference of cumulative shares, so that
-the parts of a line sum to the line, and the lines to the order.
+the parts of a line sum to the line, and the lines to the order. Nothing is converted: money that moved in another
+currency than the order's is booked in its own, on its own date.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from data.events import InspectionStated, ParcelStated, PaymentMoved, ReturnStat
 from data.facts import Row
 from data.fold.line import Costs, Head, Line, Sent, share
 from data.fold.reference import Reference
-from data.money import allocate, minor_exponent
+from data.money import allocate
 
 
 @dataclass(slots=True)
@@ -37,6 +38,7 @@ class _Posting:
     return_cost: int = 0
     write_down: int = 0
     uncosted: int = 0
+    currency: str | None = None  #: None is the order's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class _Refund:
 
     at: datetime
     amount: int
+    currency: str
     lines: frozenset[str] = frozenset()  #: what it was given back for, where that is known
 
 
@@ -55,7 +58,7 @@ def spread(
     live = [line for line in lines.values() if line.due > 0] or list(lines.values())
     fees = {"payment": 0, "marketplace": 0}
     for p in payments:
-        if p.kind == "fee":
+        if p.kind == "fee" and p.currency == head.currency:
             fees["marketplace" if p.fee_kind == "marketplace" else "payment"] += p.amount_minor
     totals = {
         "shipping_minor": head.shipping_minor,
@@ -93,17 +96,17 @@ def ledger(
 ) -> list[Row]:
     """Book the order: a row for each line and shipment, refund and inspected return."""
     rows: list[Row] = []
-    exponent = minor_exponent(head.currency)
     _render_services(head, lines)
-    costs = {line_id: Costs.of(line, reference, exponent) for line_id, line in lines.items()}
+    costs = {line_id: Costs.of(line, reference, head.currency) for line_id, line in lines.items()}
     for line_id, line in lines.items():
         rows.extend(_row(head, line_id, line, sale) for sale in _sales(line, costs[line_id]))
     if any(line.sent for line in lines.values()):
-        refunds = _refunds(payments, returns)
+        refunds = _refunds(head, payments, returns)
         rows.extend(_refund_rows(head, lines, costs, refunds, returns))
         rows.extend(_return_rows(head, lines, costs, inspections))
-    elif not any(line.due for line in lines.values()):
-        rows.extend(_fee_rows(head, lines, payments))
+    if any(line.sent or line.due for line in lines.values()):  # what leaves carries the fees in the order's currency
+        payments = [p for p in payments if p.currency != head.currency]
+    rows.extend(_fee_rows(head, lines, payments))
     return rows
 
 
@@ -166,13 +169,13 @@ def _costed(line: Line, costs: Costs) -> bool:
     return costs.parts is not None or line.is_service
 
 
-def _refunds(payments: Sequence[PaymentMoved], returns: Sequence[ReturnStated]) -> list[_Refund]:
+def _refunds(head: Head, payments: Sequence[PaymentMoved], returns: Sequence[ReturnStated]) -> list[_Refund]:
     """Take refunds from the payments, or from the returns where no payment tells of any; never from both."""
-    moved = [_Refund(p.at, p.amount_minor) for p in payments if p.kind == "refund"]
+    moved = [_Refund(p.at, p.amount_minor, p.currency) for p in payments if p.kind == "refund"]
     if moved:
         return moved
     return [
-        _Refund(r.requested_at, r.refunded_minor, frozenset(u.line for u in r.lines))
+        _Refund(r.requested_at, r.refunded_minor, r.currency or head.currency, frozenset(u.line for u in r.lines))
         for r in returns
         if r.refunded_minor
     ]
@@ -193,6 +196,9 @@ def _refund_rows(
     cancelled = sum(line.charged(line.cancelled) for line in lines.values())
     taken: dict[str, int] = {}
     for refund in refunds:
+        if refund.currency != head.currency:
+            rows.extend(_elsewhere(head, lines, refund))
+            continue
         open_ = _only(_returned_value(lines, returns, refund.at, taken), refund.lines)
         for_returned = min(refund.amount, sum(open_.values()))
         for_cancelled = min(refund.amount - for_returned, cancelled)
@@ -212,6 +218,19 @@ def _refund_rows(
                 uncosted = 0 if _costed(line, costs[line_id]) or not line.sent else -net
                 rows.append(_row(head, line_id, line, _Posting("refund", refund.at, refund=net, uncosted=uncosted)))
     return rows
+
+
+def _elsewhere(head: Head, lines: Mapping[str, Line], refund: _Refund) -> list[Row]:
+    """Book a refund that was paid in another currency, in that one, on what was sold."""
+    sold = _only({name: max(line.net_minor, 0) for name, line in lines.items() if line.sent}, refund.lines)
+    parts = zip(sold, allocate(refund.amount, list(sold.values())), strict=True)
+    return [
+        _row(
+            head, name, lines[name],
+            _Posting("refund", refund.at, currency=refund.currency, refund=_without_tax(lines[name], part)),
+        )
+        for name, part in parts if part
+    ]  # fmt: skip
 
 
 def _only(values: dict[str, int], lines: frozenset[str]) -> dict[str, int]:
@@ -263,7 +282,7 @@ def _return_rows(
 
 
 def _fee_rows(head: Head, lines: Mapping[str, Line], payments: Sequence[PaymentMoved]) -> list[Row]:
-    """Book the fees of an order that was cancelled whole: no shipment will ever carry them."""
+    """Book fees that no shipment carries: of an order that was cancelled whole, or in another currency."""
     rows: list[Row] = []
     weights = _weights(list(lines.values()))
     for p in payments:
@@ -273,7 +292,11 @@ def _fee_rows(head: Head, lines: Mapping[str, Line], payments: Sequence[PaymentM
             if part:
                 of_market = p.fee_kind == "marketplace"
                 posting = _Posting(
-                    "fee", p.at, payment_fee=0 if of_market else part, marketplace_fee=part if of_market else 0
+                    "fee",
+                    p.at,
+                    currency=p.currency,
+                    payment_fee=0 if of_market else part,
+                    marketplace_fee=part if of_market else 0,
                 )
                 rows.append(_row(head, line_id, line, posting))
     return rows
@@ -282,6 +305,6 @@ def _fee_rows(head: Head, lines: Mapping[str, Line], payments: Sequence[PaymentM
 def _row(head: Head, line_id: str, line: Line, p: _Posting) -> Row:
     return (
         head.order, line_id, line.stated.sku, head.channel, line.location, head.simulated, p.entry, p.at,
-        head.placed_at, head.currency, p.units, p.gross, p.discount, p.refund, p.cogs, p.shipping, p.payment_fee,
-        p.marketplace_fee, p.freight, p.handling, p.return_cost, p.write_down, p.uncosted,
+        head.placed_at, p.currency or head.currency, p.units, p.gross, p.discount, p.refund, p.cogs, p.shipping,
+        p.payment_fee, p.marketplace_fee, p.freight, p.handling, p.return_cost, p.write_down, p.uncosted,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from data.events import OrderLine
 from data.fold.reference import Reference
+from data.money import minor_exponent
 
 
 @dataclass(slots=True)
@@ -101,11 +102,11 @@ class Costs:
     parts: list[tuple[int, Decimal]] | None  #: (units, unit cost in minor units); None where a cost is unknown
 
     @classmethod
-    def of(cls, line: Line, reference: Reference, exponent: int) -> Costs:
-        """Look the costs of a line's shipments up."""
-        parts = []
+    def of(cls, line: Line, reference: Reference, currency: str) -> Costs:
+        """Look the costs of a line's shipments up, in its currency."""
+        parts, exponent = [], minor_exponent(currency)
         for sent in line.sent:
-            cost = reference.unit_cost(line.stated.sku, sent.at.date())
+            cost = reference.unit_cost(line.stated.sku, sent.at.date(), currency)
             if cost is None:
                 return cls(None)
             parts.append((sent.units, cost.scaleb(exponent)))

@@ -13,17 +13,18 @@ from data.events import Cost
 
 @dataclass(frozen=True)
 class Reference:
-    """Costs of items, in the order in which they took effect."""
+    """Costs of items, in the order in which they took effect, and the currency in which each item's are stated."""
 
     costs: Mapping[str, Sequence[Cost]] = field(default_factory=dict)
+    currencies: Mapping[str, str] = field(default_factory=dict)
 
-    def unit_cost(self, sku: str, on: date) -> Decimal | None:
-        """Give the unit cost in force on a day; None where none is known.
+    def unit_cost(self, sku: str, on: date, currency: str) -> Decimal | None:
+        """Give the unit cost in force on a day, in a currency; None where none is known, or only in another currency.
 
         A day before the first known cost takes that first one: *current cost used for history*.
         """
         costs = self.costs.get(sku)
-        if not costs:
+        if not costs or self.currencies.get(sku, currency) not in ("", currency):
             return None
         position = bisect_right(costs, on, key=lambda cost: cost.effective_from)
         return costs[max(position - 1, 0)].unit_cost

@@ -71,6 +71,7 @@ class Terms(Item, kw_only=True, frozen=True):
     moq: Count = 1
     pack: Count = 1
     unit_cost: Amount | None = None
+    currency: Currency | None = None
 
 
 class Sale(Item, kw_only=True, frozen=True):
@@ -140,11 +141,11 @@ def supplier(raw: Supplier, context: Context) -> SupplierStated:
     )  # fmt: skip
 
 
-def terms(raw: Terms, _context: Context) -> TermsStated:
+def terms(raw: Terms, context: Context) -> TermsStated:
     """Translate the terms of one item at one supplier."""
     return TermsStated(
         supplier=plain(raw.supplier, "supplier"), sku=plain(raw.sku, "sku"), moq=raw.moq, pack=raw.pack,
-        unit_cost=None if raw.unit_cost is None else decimal(raw.unit_cost),
+        unit_cost=None if raw.unit_cost is None else decimal(raw.unit_cost), currency=raw.currency or context.currency,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ STREAMS = {
     for stream in (
         Stream(name="items", interval=15 * MINUTES, grace=15 * MINUTES),
         Stream(name="suppliers", interval=15 * MINUTES, grace=15 * MINUTES),
-        Stream(name="terms", interval=15 * MINUTES, grace=15 * MINUTES),
+        Stream(name="terms", interval=15 * MINUTES, grace=15 * MINUTES, parser=2),
         Stream(name="sales", interval=5 * MINUTES, grace=10 * MINUTES),
         Stream(name="purchases", interval=5 * MINUTES, grace=10 * MINUTES),
     )

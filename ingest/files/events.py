@@ -169,7 +169,12 @@ def supplier(row: Row, _authority: str, _instant: datetime) -> SupplierStated:
 def terms(row: Row, _authority: str, _instant: datetime) -> TermsStated:
     """Make what a supplier asks."""
     return TermsStated(
-        supplier=row["supplier"], sku=row["sku"], moq=row["moq"], pack=row["pack"], unit_cost=_price(row["unit_cost"])
+        supplier=row["supplier"],
+        sku=row["sku"],
+        moq=row["moq"],
+        pack=row["pack"],
+        unit_cost=_price(row["unit_cost"]),
+        currency=row["currency"] or "",
     )
 
 

@@ -146,7 +146,7 @@ STATEMENTS: dict[str, Statement] = {
         "what a supplier asks for one item",
         {
             "supplier": REQUIRED, "sku": REQUIRED, "moq": Field(Kind.integer, least=1, default="1"),
-            "pack": Field(Kind.integer, least=1, default="1"), "unit_cost": PRICE,
+            "pack": Field(Kind.integer, least=1, default="1"), "unit_cost": PRICE, "currency": TEXT,
         },
         ("supplier", "sku"),
         contradicts=True,

@@ -140,6 +140,7 @@ def terms(raw: Terms, context: Context) -> tuple[Event, ...]:
         TermsStated(
             supplier=_supplier(raw.party), sku=_sku(product, context), moq=max(1, -int(-least // 1)),
             unit_cost=None if price is None else decimal(price.decimal),
+            currency=context.currency if raw.currency is None else raw.currency.code,
         )
         for product in products
     )  # fmt: skip

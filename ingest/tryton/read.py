@@ -19,7 +19,7 @@ STREAMS = {
         Stream(name="locations", interval=15 * MINUTES, grace=15 * MINUTES),
         Stream(name="items", interval=15 * MINUTES, grace=15 * MINUTES),
         Stream(name="suppliers", interval=15 * MINUTES, grace=15 * MINUTES),
-        Stream(name="terms", interval=15 * MINUTES, grace=15 * MINUTES),
+        Stream(name="terms", interval=15 * MINUTES, grace=15 * MINUTES, parser=2),
         Stream(name="sales", interval=MINUTES, grace=5 * MINUTES),
         Stream(name="shipments", interval=MINUTES, grace=5 * MINUTES, parser=2),
         Stream(name="returns", interval=5 * MINUTES, grace=10 * MINUTES, parser=2),

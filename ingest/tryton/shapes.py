@@ -137,7 +137,9 @@ class Price(msgspec.Struct, frozen=True):
 
 class Terms(
     Record, frozen=True, kw_only=True,
-    rename={"party": "party.", "product": "product.", "template": "template.", "prices": "prices."},
+    rename={
+        "party": "party.", "product": "product.", "template": "template.", "prices": "prices.", "currency": "currency.",
+    },
 ):  # fmt: skip
     """What a supplier asks for a product, or for all variants of one."""
 
@@ -145,6 +147,7 @@ class Terms(
     product: Coded | None = None
     template: Template | None = None
     prices: tuple[Price, ...] = ()
+    currency: Money | None = None
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename={"product": "product.", "unit": "unit."}):

@@ -290,10 +290,10 @@ def test_documents_that_only_look_alike_are_asked_and_nothing_is_suggested() -> 
 # ---- X13 totals
 
 
-def charged(order: str, total: int) -> Raw:
+def charged(order: str, total: int, currency: str = "GBP") -> Raw:
     """State what the channel charged."""
     return {"entity": f"storefront/{order}", "channel": "web", "connection": "storefront", "placed_at": NOON - HOUR,
-            "total_minor": total, "currency": "GBP"}  # fmt: skip
+            "total_minor": total, "currency": currency}  # fmt: skip
 
 
 def test_totals_may_differ_by_a_cent_a_line() -> None:
@@ -311,7 +311,7 @@ def test_orders_that_differ_by_the_same_amount_are_one_wrong_mapping() -> None:
     orders = [("7", 1000, 1490), ("8", 2000, 2490), ("9", 700, 1190), ("10", 500, 700)]
     view = seen(order_total=[charged(o, c) for o, c, _ in orders], sale=[a_sale(o, f"S{o}", b) for o, _, b in orders])
     single, group = found("X13", view)
-    assert (single["subject"], group["subject"]) == ("storefront/10", "web:erp:+490")
+    assert (single["subject"], group["subject"]) == ("storefront/10", "web:erp:+490 GBP")
     assert json.loads(group["members"]) == ["storefront/7", "storefront/8", "storefront/9"]
     assert group["exposed_minor"] == 3 * 490
 
@@ -320,6 +320,15 @@ def test_an_order_booked_in_another_currency_says_both() -> None:
     view = seen(order_total=[charged("7", 1250)], sale=[a_sale("7", "S7", 1250, currency="JPY")])
     [case] = found("X13", view)
     assert case["title"] == "order 7 was charged GBP 12.50 and is JPY 1,250 in erp"
+    assert (case["exposed_minor"], case["currency"]) == (1250, "GBP")
+
+
+def test_orders_in_different_currencies_are_never_one_wrong_mapping() -> None:
+    totals = [charged("7", 1000), charged("8", 1000), charged("9", 1000, currency="JPY")]
+    sales = [a_sale("7", "S7", 1490), a_sale("8", "S8", 1490), a_sale("9", "S9", 1490, currency="JPY")]
+    assert len(found("X13", seen(order_total=totals, sale=sales))) == 3
+    abroad = [a_sale(n, f"S{n}", 1490, currency="USD") for n in "78"] + [a_sale("9", "S9", 1490, currency="USD")]
+    assert len(found("X13", seen(order_total=totals, sale=abroad))) == 3
 
 
 # ---- X29 not refunded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 
 from data.events import (
     ChannelFulfilment,
@@ -16,6 +17,7 @@ from data.events import (
     SaleLine,
     SaleStated,
     StockStated,
+    TermsStated,
     Units,
     entities,
 )
@@ -92,6 +94,17 @@ def test_a_return_bears_the_number_under_which_it_was_taken_in_and_work_whether_
     )
     assert [row["inspection"] for row in named(rows, "return_line")] == ["I9"]
     assert [row["allocated"] for row in named(rows, "open_work")] == [True]
+
+
+def test_what_a_supplier_asks_is_in_the_units_of_its_own_currency() -> None:
+    def asked(price: str, currency: str) -> object:
+        stated = TermsStated(supplier="KILN", sku="A", unit_cost=Decimal(price), currency=currency)
+        [row] = named(folded(("erp", stated)), "terms")
+        return row["unit_cost_minor"], row["currency"]
+
+    assert [asked("1200", "JPY"), asked("1.255", "KWD"), asked("1.25", "GBP")] == [
+        (1_200, "JPY"), (1_255, "KWD"), (125, "GBP"),
+    ]  # fmt: skip
 
 
 def test_an_item_remembers_which_systems_know_its_code() -> None:

@@ -290,6 +290,25 @@ def test_a_sale_without_a_known_cost_is_uncosted_not_free() -> None:
     assert ledger(rows, "cogs_minor", "uncosted_minor", entry="sale") == [(0, 950)]
 
 
+def test_a_cost_in_another_currency_is_no_cost_of_this_sale() -> None:
+    costs = Reference(COSTS.costs, {"A": "EUR"})
+    rows = fold(an_order(ORDER, a_line(units=2, price="5.00")), a_parcel("P1", ORDER, ("1", "A", 2)), reference=costs)
+    assert ledger(rows, "cogs_minor", "uncosted_minor", entry="sale") == [(0, 1000)]
+
+
+def test_money_that_moved_in_another_currency_is_booked_in_its_own() -> None:
+    # 2 of A at 5.00: fees of 1.00 GBP and 2.50 EUR, refunds of 3.00 GBP and 4.00 EUR; nothing is converted.
+    rows = fold(
+        an_order(ORDER, a_line(units=2, price="5.00")), a_parcel("P1", ORDER, ("1", "A", 2)),
+        a_payment("F1", ORDER, 100, kind="fee", fee_kind="marketplace"),
+        a_payment("F2", ORDER, 250, kind="fee", fee_kind="marketplace", currency="EUR"),
+        a_payment("R1", ORDER, 300, kind="refund"), a_payment("R2", ORDER, 400, kind="refund", currency="EUR"),
+    )  # fmt: skip
+    assert ledger(rows, "currency", "marketplace_fee_minor", entry="sale") == [("GBP", 100)]
+    assert ledger(rows, "currency", "marketplace_fee_minor", entry="fee") == [("EUR", 250)]
+    assert sorted(ledger(rows, "currency", "refund_minor", entry="refund")) == [("EUR", 400), ("GBP", 300)]
+
+
 def test_what_a_return_costs_is_booked_with_its_inspection_and_split_by_units() -> None:
     # 3 of A and 1 of B came back for 4.01 together: 401 pence by 3:1 are 301 and 100.
     order = an_order(ORDER, a_line("1", "A", 3), a_line("2", "B", 1))

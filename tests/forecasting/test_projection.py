@@ -157,6 +157,16 @@ def test_a_cost_that_is_unknown_leaves_the_lost_margin_unknown() -> None:
     assert (row["expected_lost_margin_minor"], row["expected_lost_units"] > 0) == (None, True)
 
 
+def test_a_cost_in_another_currency_than_the_sales_is_unknown_here() -> None:
+    item: Tables = [{"entity": "MUG", "kind": "product", "supplier": "KILN", "unit_cost_minor": 200, "currency": "EUR"}]
+    terms: Tables = [{"entity": "KILN:MUG", "supplier": "KILN", "sku": "MUG", "moq": 1, "pack": 1,
+                      "unit_cost_minor": 150, "currency": "USD"}]  # fmt: skip
+    row = projected(stock_position=stock(20), item=item, terms=terms)
+    assert (row["expected_lost_margin_minor"], row["currency"]) == (None, "GBP")
+    asked_in_pounds = projected(stock_position=stock(20), item=item, terms=[{**terms[0], "currency": "GBP"}])
+    assert asked_in_pounds["expected_lost_margin_minor"] > 0
+
+
 def test_the_arithmetic_of_an_order_adds_up() -> None:
     row = projected(
         stock_position=stock(20), terms=[{"entity": "t", "supplier": "KILN", "sku": "MUG", "moq": 48, "pack": 12}]
