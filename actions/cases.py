@@ -146,7 +146,10 @@ def headline(desk: Desk) -> list[Headline]:
         tally = sa.select(c.currency, sa.func.count()).where(live, c.parent.is_(None)).group_by(c.currency)
         counted: dict[str, int] = {currency: number for currency, number in conn.execute(tally)}  # noqa: C416 -- typed
         money = {currency: (int(exposed), int(loss)) for currency, exposed, loss in conn.execute(sums)}
-    return [Headline(currency, *money.get(currency, (0, 0)), counted[currency]) for currency in sorted(counted)]
+    return [
+        Headline(currency, *money.get(currency, (0, 0)), counted.get(currency, 0))
+        for currency in sorted(counted.keys() | money.keys())
+    ]
 
 
 def claim(desk: Desk, case_id: int, *, by: Person) -> Step:

@@ -7,7 +7,8 @@ because since the last message the state is unknown.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -352,18 +353,22 @@ def _feed_case(conn: sa.Connection, behind: set[Stream]) -> int | None:
 
 
 def _count_children(conn: sa.Connection, children: list[tuple[set[Stream], list[dict[str, Any]]]]) -> None:
-    """Give each late feed what it causes: how many findings, and their money line by line."""
+    """Give each late feed what it causes: how many findings, and their money line by line.
+
+    A case has one currency: the money is of the findings in the one that most of them have.
+    """
     under: dict[int, list[dict[str, Any]]] = {}
     for behind, findings in children:
         parent = _feed_case(conn, behind)
         if parent is not None:
             under.setdefault(parent, []).extend(findings)
     for parent, findings in under.items():
+        currency = _commonest(finding["currency"] for finding in findings)
+        of_it = [finding for finding in findings if finding["currency"] == currency]
         money: dict[str, tuple[int, int]] = {}
-        for finding in findings:
+        for finding in of_it:
             for key, exposed, loss in exposures(finding["lines"]):
                 money[key] = max(money.get(key, (0, 0)), (exposed, loss))
-        currency = next((f["currency"] for f in findings if f["currency"]), "")
         write_exposures(conn, parent, [(key, *amounts) for key, amounts in money.items()])
         conn.execute(
             sa.update(t.case)
@@ -372,10 +377,15 @@ def _count_children(conn: sa.Connection, children: list[tuple[set[Stream], list[
                 suppressed=len(findings),
                 exposed_minor=sum(exposed for exposed, _ in money.values()),
                 expected_loss_minor=sum(loss for _, loss in money.values()),
-                cost_of_delay_minor=sum(f["cost_of_delay_minor"] for f in findings),
+                cost_of_delay_minor=sum(f["cost_of_delay_minor"] for f in of_it),
                 currency=currency,
             )
         )
+
+
+def _commonest(currencies: Iterable[str]) -> str:
+    """Name the currency that most findings have; none where none has any."""
+    return next((currency for currency, _ in Counter(filter(None, currencies)).most_common()), "")
 
 
 def _note_run(conn: sa.Connection, name: str, at: int, findings: int) -> int:

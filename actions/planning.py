@@ -21,6 +21,7 @@ from actions.desk import Desk, kept_schedules
 from actions.people import ENGINE, Person, require
 from actions.plans import ActionType, Ask, Card, Draft, Drafted, Intent, Look
 from actions.policy import Policy, policy_of, standstill
+from actions.readback import document_of
 from actions.registry import action_type
 from actions.rows import DONE, intent_of, load, move_on
 from actions.targets import Targets, target_of
@@ -61,7 +62,7 @@ def plan(
     """Plan a correction of a case from what the remote says now. Nothing is changed anywhere.
 
     Raises:
-        RequestError: no such case or action, not allowed, or the same intent with other parameters.
+        RequestError: no such case or action, not allowed, no such choice, or the same intent with other parameters.
         SourceError: the remote could not be read.
     """
     require(desk, by, "plan", f"case/{case_id}")
@@ -79,6 +80,7 @@ def plan(
         raise RequestError(
             f"{chosen} is off; an admin turns it on: `fillwell actions policy {chosen} --ladder approve`"
         )
+    choices = kind.chosen(choice or {})
     look = kind.look(case, view)
     remote = _look(desk, look, targets, halted=halted)
     with desk.read() as conn:
@@ -87,7 +89,7 @@ def plan(
     reference = f"fillwell/case-{case_id}/{key[-10:]}"
     system = _system(targets, look.connection)
     ask = Ask(
-        case=case, view=view, look=look, remote=remote, reference=reference, system=system, choice=choice or {},
+        case=case, view=view, look=look, remote=remote, reference=reference, system=system, choice=choices,
         drafted=earlier,
     )  # fmt: skip
     try:
@@ -154,7 +156,8 @@ def undo(desk: Desk, view: View, action_id: int, *, by: Person, targets: Targets
         raise RequestError(f"{kind.title.lower()} cannot be taken back: {kind.id} has no compensating command")
     if row["status"] not in ("verified", "confirmed", "mismatch"):
         raise RequestError(f"action {action_id} is {row['status']}: there is nothing to take back")
-    look = Look(connection=intent.connection, stream=intent.stream, key=intent.key or row["remote_id"])
+    known = intent.key or row["remote_id"] or _made(desk, intent, kind, row)
+    look = Look(connection=intent.connection, stream=intent.stream, key=known)
     remote = _look(desk, look, targets, halted=halted)
     key = _key(f"undo-{action_id}", kind.id, remote, _revision(desk, row["case_id"], kind.id))
     reference = f"fillwell/undo-{action_id}/{key[-10:]}"
@@ -164,6 +167,13 @@ def undo(desk: Desk, view: View, action_id: int, *, by: Person, targets: Targets
         return Planned(card=card, action=None, created=False, words=f"it cannot be taken back: {draft.blocked}")
     card = msgspec.structs.replace(card, blocked=None)
     return _store(desk, case, kind, look, draft, card, policy, key=key, by=by, undoes=action_id, system=intent.system)
+
+
+def _made(desk: Desk, intent: Intent, kind: ActionType[Any], row: Mapping[str, Any]) -> str | None:
+    """Name what an action made though its answer was lost."""
+    found = document_of(desk, intent, kind, row)
+    there = found is not None and (found.connection, found.stream) == (intent.connection, intent.stream)
+    return found.key if found is not None and there else None
 
 
 def approve(desk: Desk, action_id: int, *, by: Person) -> Step:
@@ -228,6 +238,11 @@ def cancel(desk: Desk, action_id: int, *, by: Person, reason: str = "") -> Step:
             return Step(action_id, row["status"], False, f"too late: it is {row['status']}")
         move_on(conn, row, "cancelled", outcome=reason or "cancelled")
         audit.note(conn, desk.now, by.name, by.entry, "cancelled", f"action/{action_id}", {"reason": reason})
+        if row["attempts"]:  # it was sent before and not done: nothing else ends its case's waiting for it
+            cases.move(
+                conn, row["case_id"], to="open", when=t.case.c.status == "executing", at=desk.now, by=by.name,
+                what="cancelled", detail={"action": action_id},
+            )  # fmt: skip
     return Step(action_id, "cancelled", True, f"action {action_id} is cancelled")
 
 

@@ -15,6 +15,7 @@ import msgspec
 import polars as pl
 
 from actions.view import View
+from data.errors import RequestError
 from data.events import Event
 from data.lake import Facts
 from ingest import verbs
@@ -181,6 +182,7 @@ class ActionType(Generic[C]):
     id: str
     title: str
     inputs: tuple[str, ...]  #: streams that the plan is computed from; stale ones block expansive plans
+    choices: Mapping[str, type[int | str]] = field(default_factory=dict)  #: what a person may choose otherwise
     look: Callable[[Mapping[str, Any], View], Look]
     plan: Callable[[Ask], Draft]
     verify: Callable[[Intent, Event | None, Meanwhile], Verdict]
@@ -201,6 +203,24 @@ class ActionType(Generic[C]):
         A count is stated by the stock that it sets, not by a document of its own.
         """
         return self.document in (None, "stock")
+
+    def chosen(self, given: Mapping[str, int | str]) -> dict[str, int | str]:
+        """Read what a person chose, each as the number or the text that the plan takes.
+
+        Raises:
+            RequestError: the plan knows no such choice, or takes a whole number there.
+        """
+        if unknown := sorted(given.keys() - self.choices.keys()):
+            known = ", ".join(sorted(self.choices)) or "no choice"
+            raise RequestError(f"{self.id} takes {known}; not {', '.join(unknown)}")
+        return {name: _whole(name, value) if self.choices[name] is int else str(value) for name, value in given.items()}
+
+
+def _whole(name: str, value: int | str) -> int:
+    try:
+        return int(value)
+    except ValueError as error:
+        raise RequestError(f"{name} must be a whole number, not {value!r}") from error
 
 
 def sold_since(facts: Facts, channel: str, sku: str, since: datetime) -> tuple[int, int, tuple[str, ...]]:

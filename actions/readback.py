@@ -19,7 +19,7 @@ from actions.policy import count_verified, count_wrong, standstill
 from actions.registry import action_type, action_types
 from actions.rows import ids, intent_of, load, move_on
 from actions.sending import ATTEMPTS
-from actions.targets import OWN, Target, Targets, find_event, target_of
+from actions.targets import OWN, Document, Target, Targets, find_document, not_connected
 from actions.write_back import close_case, open_case
 from data.clock import from_micros
 from data.errors import RequestError, SourceError
@@ -41,9 +41,10 @@ def verify(desk: Desk, action_id: int, *, by: Person, targets: Targets) -> Step:
         return Step(action_id, row["status"], False, f"there is nothing to verify: it is {row['status']}")
     if later is not None:
         return _yield_to(desk, row, later, by)
-    if halted is not None:
-        return Step(action_id, row["status"], False, halted)
-    intent, kind, target = intent_of(row), action_type(row["type"]), target_of(targets, row["system"])
+    target = targets.get(row["system"])
+    if halted is not None or target is None:
+        return Step(action_id, row["status"], False, halted or not_connected(targets, row["system"]))
+    intent, kind = intent_of(row), action_type(row["type"])
     try:
         verdict, fresh = _judge(desk, intent, kind, row, target)
         if verdict.state != "verified" and not fresh and not kind.internal:
@@ -122,10 +123,17 @@ def _read_back(
     if key is not None:
         return target.read_back(intent.stream, key)
     target.refresh(intent.stream)
+    found = document_of(desk, intent, kind, row)
+    return None if found is None else found.event
+
+
+def document_of(desk: Desk, intent: Intent, kind: ActionType[Any], row: Mapping[str, Any]) -> Document | None:
+    """Find in the log what an action made: our reference is its own; what is known otherwise came after it was sent."""
     if kind.document is None:
         return None
     finds = kind.finds or _bears_our_reference
-    return find_event(desk.store, kind.document, row["sent_at"] or 0, lambda event: finds(intent, event))
+    since = row["sent_at"] if kind.finds else row["planned_at"]
+    return find_document(desk.store, kind.document, since or 0, lambda event: finds(intent, event))
 
 
 def _bears_our_reference(intent: Intent, event: Event) -> bool:
@@ -172,6 +180,8 @@ def _conclude(desk: Desk, row: Mapping[str, Any], kind: ActionType[Any], verdict
             again = row["status"] == "verified"
             values["recheck_at"] = None if again else now + RECHECK // timedelta(microseconds=1)
             values["verified_at"] = row["verified_at"] or now
+        elif status == "approved":
+            values["sent_at"] = None  # the next attempt has its own time to show
         move_on(conn, row, status, **values)
         audit.note(
             conn, now, by.name, by.entry, f"read_back_{status}", f"action/{row['id']}",

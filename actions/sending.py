@@ -19,7 +19,7 @@ from actions.plans import Intent
 from actions.policy import policy_of, standstill
 from actions.registry import action_type
 from actions.rows import DONE, ids, intent_of, load, move_on
-from actions.targets import Target, Targets, target_of
+from actions.targets import Target, Targets, not_connected
 from data.errors import SourceError
 from ingest.adapter import WriteRequest, WriteResult
 
@@ -34,7 +34,10 @@ def send(desk: Desk, action_id: int, *, by: Person, targets: Targets) -> Step:
     """Claim an approved action and send it once; not done means that it is under way, done or held back."""
     require(desk, by, "send", f"action/{action_id}")
     with desk.read() as conn:
-        target = target_of(targets, load(conn, action_id)["system"])
+        row = load(conn, action_id)
+    target = targets.get(row["system"])
+    if target is None:
+        return Step(action_id, row["status"], False, not_connected(targets, row["system"]))
     claimed = _claim(desk, action_id, by)
     if isinstance(claimed, Step):
         return claimed
@@ -174,7 +177,7 @@ def _judged(desk: Desk, row: Mapping[str, Any], result: WriteResult) -> tuple[st
         if row["attempts"] >= ATTEMPTS:
             return "failed", f"given up after {row['attempts']} attempts: {excerpt}", {}
         wait = desk.real_now + int(result.retry_after * 1_000_000)
-        return "approved", f"not done yet, to be tried again: {excerpt}", {"not_before": wait}
+        return "approved", f"not done yet, to be tried again: {excerpt}", {"not_before": wait, "sent_at": None}
     match result.outcome:
         case "applied":
             return "confirmed", f"accepted: {excerpt}", {}

@@ -143,17 +143,36 @@ def target_of(targets: Targets, connection: str) -> Target:
         RequestError: it is not connected for writing.
     """
     if connection not in targets:
-        there = ", ".join(sorted(targets)) or "none"
-        raise RequestError(f"{connection!r} is not connected for writing; connected are: {there}")
+        raise RequestError(not_connected(targets, connection))
     return targets[connection]
 
 
-def find_event(store: Store, kind: str, since: int, matches: Callable[[Event], bool]) -> Event | None:
+def not_connected(targets: Targets, connection: str) -> str:
+    """Say that a system cannot be written to, and which can."""
+    there = ", ".join(sorted(targets)) or "none"
+    return f"{connection!r} is not connected for writing; connected are: {there}"
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a stream says of a document, and the key by which it is read again."""
+
+    connection: str
+    stream: str
+    key: str
+    event: Event
+
+
+def find_document(store: Store, kind: str, since: int, matches: Callable[[Event], bool]) -> Document | None:
     """Find the newest event of a kind received since a moment that fits: a document by our reference."""
     query = (
-        sa.select(t.event.c.body)
+        sa.select(t.source.c.connection, t.source.c.stream, t.event.c.key, t.event.c.body)
+        .join(t.source, t.source.c.id == t.event.c.source)
         .where(t.event.c.kind == kind, t.event.c.received_at >= since)
         .order_by(t.event.c.id.desc())
     )
     with store.log.read() as conn:
-        return next((e for body in conn.execute(query).scalars() if matches(e := decode(bytes(body)))), None)
+        for connection, stream, key, body in conn.execute(query):
+            if matches(event := decode(bytes(body))):
+                return Document(connection, stream, key, event)
+    return None

@@ -85,6 +85,7 @@ ACTION: ActionType[None] = ActionType(
     id="cancel_order",
     title="Cancel order",
     inputs=("orders", "payments"),
+    choices={"cause": str},
     look=look,
     plan=plan,
     verify=verify,

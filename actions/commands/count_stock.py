@@ -99,6 +99,7 @@ ACTION: ActionType[None] = ActionType(
     id="count_stock",
     title="Book a count",
     inputs=("stock",),
+    choices={"location": str, "units": int},
     look=look,
     plan=plan,
     verify=verify,

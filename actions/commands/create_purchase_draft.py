@@ -115,15 +115,22 @@ def _supplier(case: Mapping[str, Any], view: View) -> dict[str, Any]:
     if name is None or suppliers.is_empty():
         raise RequestError(f"no supplier of {sku} is known; bring in suppliers first")
     terms = view.facts.frame("terms").filter((pl.col("sku") == sku) & (pl.col("supplier") == name))
-    term = terms.to_dicts()[0] if terms.height else {"moq": 1, "pack": 1, "unit_cost_minor": None}
-    cost = term["unit_cost_minor"] or (items["unit_cost_minor"][0] if items.height else None)
+    term: dict[str, Any] = (
+        terms.to_dicts()[0] if terms.height else {"moq": 1, "pack": 1, "unit_cost_minor": None, "currency": None}
+    )
+    costs = [one["unit_cost_minor"] for one in (term, *items.to_dicts()) if _in_currency_of(case, one["currency"])]
     return {
         "supplier": name,
         "connection": suppliers["connection"][0],
         "moq": term["moq"] or 1,
         "pack": term["pack"] or 1,
-        "unit_cost_minor": cost,
+        "unit_cost_minor": next(filter(None, costs), None),
     }
+
+
+def _in_currency_of(case: Mapping[str, Any], currency: str | None) -> bool:
+    """Tell whether a cost may be counted in the case's money: nothing is converted."""
+    return not currency or not case["currency"] or currency == case["currency"]
 
 
 def _wanted(case: Mapping[str, Any], ask: Ask) -> Wanted:
@@ -153,6 +160,7 @@ ACTION: ActionType[None] = ActionType(
     id="create_purchase_draft",
     title="Draft purchase order",
     inputs=("stock", "orders", "purchases"),
+    choices={"units": int, "date": str},
     look=look,
     plan=plan,
     verify=verify,

@@ -108,6 +108,7 @@ ACTION: ActionType[None] = ActionType(
     id="create_return",
     title="Announce return",
     inputs=("orders", "returns"),
+    choices={"line": str, "units": int, "location": str},
     look=look,
     plan=plan,
     verify=verify,

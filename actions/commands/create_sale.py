@@ -128,6 +128,7 @@ ACTION: ActionType[None] = ActionType(
     id="create_sale",
     title="Create sale in the ERP",
     inputs=("orders", "sales"),
+    choices={"location": str, "upto": str},
     look=look,
     plan=plan,
     verify=verify,

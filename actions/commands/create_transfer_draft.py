@@ -119,6 +119,7 @@ ACTION: ActionType[None] = ActionType(
     id="create_transfer_draft",
     title="Draft transfer",
     inputs=("stock", "orders"),
+    choices={"units": int, "from": str},
     look=look,
     plan=plan,
     verify=verify,

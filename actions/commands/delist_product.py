@@ -74,6 +74,6 @@ def _draft(
 
 
 ACTION: ActionType[None] = ActionType(
-    id="delist_product", title="Delist product", inputs=("listings",), look=look, plan=plan, verify=verify, undo=undo,
-    idempotent=False,
+    id="delist_product", title="Delist product", inputs=("listings",), choices={"listed": int}, look=look, plan=plan,
+    verify=verify, undo=undo, idempotent=False,
 )  # fmt: skip

@@ -166,6 +166,7 @@ ACTION: ActionType[None] = ActionType(
     id="expedite_order",
     title="Expedite order",
     inputs=("orders", "work"),
+    choices={"priority": int},
     look=look,
     plan=plan,
     verify=verify,

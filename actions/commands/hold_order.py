@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from actions.commands.cancel_order import the_order
 from actions.commands.push_fulfilment import look
 from actions.plans import ActionType, Ask, Change, Draft, Intent, Meanwhile, Verdict
@@ -31,7 +33,11 @@ def verify(intent: Intent, event: Event | None, _meanwhile: Meanwhile) -> Verdic
 
 def undo(intent: Intent, event: Event | None, _reference: str) -> Draft:
     """Put it back as it was."""
-    return _draft(the_order(event, intent.key), intent.connection, intent.verbs, str(intent.expected["before"] or ""))
+    order = the_order(event, intent.key)
+    draft = _draft(order, intent.connection, intent.verbs, str(intent.expected["before"] or ""))
+    if (order.hold or "") != intent.expected["hold"]:
+        return replace(draft, blocked=f"its hold has changed since: it is {order.hold or 'gone'}")
+    return draft
 
 
 def _draft(order: OrderStated, connection: str, verbs: Verbs, reason: str) -> Draft:
@@ -57,6 +63,7 @@ ACTION: ActionType[None] = ActionType(
     id="hold_order",
     title="Hold or release order",
     inputs=("orders",),
+    choices={"release": int, "reason": str},
     look=look,
     plan=plan,
     verify=verify,

@@ -110,6 +110,7 @@ ACTION: ActionType[None] = ActionType(
     id="hold_sale",
     title="Hold or release sale in the ERP",
     inputs=("sales", "shipments"),
+    choices={"release": int, "reason": str},
     look=look,
     plan=plan,
     verify=verify,

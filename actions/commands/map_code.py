@@ -118,6 +118,7 @@ ACTION: ActionType[None] = ActionType(
     id="map_code",
     title="Map code",
     inputs=(),
+    choices={"ours": str},
     look=look,
     plan=plan,
     verify=verify,

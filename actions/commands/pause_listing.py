@@ -51,5 +51,12 @@ def _draft(listing: ListingStated, connection: str, verbs: Verbs, reference: str
 
 
 ACTION: ActionType[None] = ActionType(
-    id="pause_listing", title="Pause listing", inputs=("listings",), look=look, plan=plan, verify=verify, undo=undo
+    id="pause_listing",
+    title="Pause listing",
+    inputs=("listings",),
+    choices={"active": int},
+    look=look,
+    plan=plan,
+    verify=verify,
+    undo=undo,
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from actions.commands.take_back_return import condition_of, owner_of
+from actions.commands.take_back_return import CONDITION, condition_of, owner_of
 from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhile, Verdict
 from actions.view import View, number_of
 from data.errors import RequestError
@@ -74,6 +74,7 @@ ACTION: ActionType[None] = ActionType(
     id="put_away_return",
     title="Put return away",
     inputs=("returns",),
+    choices=CONDITION,
     look=look,
     plan=plan,
     verify=verify,

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from actions.commands.push_fulfilment import look as look_at_order
-from actions.commands.take_back_return import condition_of
+from actions.commands.take_back_return import CONDITION, condition_of
 from actions.detectors.x07_level_mismatch import ARRIVED
 from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhile, Verdict
 from actions.view import View
@@ -70,6 +70,7 @@ ACTION: ActionType[None] = ActionType(
     id="receive_return",
     title="Receive return",
     inputs=("returns",),
+    choices=CONDITION,
     look=look,
     plan=plan,
     verify=verify,

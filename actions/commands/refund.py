@@ -102,6 +102,7 @@ ACTION: ActionType[None] = ActionType(
     id="refund",
     title="Refund",
     inputs=("payments", "orders"),
+    choices={"amount_minor": int},
     look=look,
     plan=plan,
     verify=verify,

@@ -171,6 +171,7 @@ ACTION: ActionType[None] = ActionType(
     id="set_listing_quantity",
     title="Set listing quantity",
     inputs=("listings", "stock"),
+    choices={"quantity": int},
     look=look,
     plan=plan,
     verify=verify,

@@ -147,6 +147,7 @@ ACTION: ActionType[None] = ActionType(
     id="set_stock_level",
     title="Set stock level",
     inputs=("levels", "stock"),
+    choices={"quantity": int, "buffer": int, "oversell": int},
     look=look,
     plan=plan,
     verify=verify,

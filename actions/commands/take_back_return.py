@@ -12,6 +12,9 @@ from actions.view import View, number_of
 from data.errors import RequestError
 from data.events import Event, InspectionStated
 
+#: What a person may say of what came back: all of it is damaged, or so many of one name.
+CONDITION: Mapping[str, type[int | str]] = {"damaged": int, "damaged_units": int, "damaged_of": str}
+
 
 def look(case: Mapping[str, Any], view: View) -> Look:
     """Look at the returns of whoever owns the stock of the channel that took the order."""
@@ -99,6 +102,7 @@ ACTION: ActionType[None] = ActionType(
     id="take_back_return",
     title="Take return into stock",
     inputs=("returns",),
+    choices=CONDITION,
     look=look,
     plan=plan,
     verify=verify,

@@ -24,6 +24,7 @@ commands = typer.Typer(no_args_is_help=True)
 ACTIONS = Annotated[list[int], typer.Argument(help="Numbers of actions.")]
 ACTION = Annotated[int, typer.Argument(help="The action's number.")]
 
+CHOICE = "Choose otherwise, by what the action takes: quantity=5 for a listing, units=4 for a draft."
 MOST_AT_ONCE = 100_000
 SHOWN = (
     "id", "case_id", "type", "status", "target", "direction", "value_minor", "planned_by", "planned_at", "attempts",
@@ -35,7 +36,7 @@ SHOWN = (
 def plan(
     case: Annotated[int, typer.Argument(help="The case's number.")],
     type: Annotated[str | None, typer.Option("--type", help="Another action than the suggested one.")] = None,  # noqa: A002 -- the word of the option
-    choice: Annotated[list[str] | None, typer.Option("--set", help="Choose otherwise: quantity=5.")] = None,
+    choice: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=CHOICE)] = None,
     workspace: WORKSPACE = "mine",
     user: AS_USER = "",
     chosen: FORMAT = Format.table,
@@ -44,10 +45,9 @@ def plan(
     from actions.outbox import plan as plan_action
 
     desk = open_desk_of(workspace)
+    choices = _choices(choice or [])
     targets, view = _remotes(desk)
-    made = plan_action(
-        desk, view, case, by=acting(desk, user), targets=targets, type=type, choice=_choices(choice or [])
-    )
+    made = plan_action(desk, view, case, by=acting(desk, user), targets=targets, type=type, choice=choices)
     _show_plan(made, chosen)
 
 
@@ -293,13 +293,13 @@ def _card_lines(card: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
 def _choices(given: list[str]) -> dict[str, int | str]:
     from data.errors import RequestError
 
-    chosen: dict[str, int | str] = {}
+    named: dict[str, int | str] = {}
     for pair in given:
         name, equals, value = pair.partition("=")
         if not equals:
             raise RequestError(f"--set {pair!r}: give NAME=VALUE, such as quantity=5")
-        chosen[name] = int(value) if value.lstrip("-").isdigit() else value
-    return chosen
+        named[name] = value
+    return named
 
 
 def _connected(desk: Desk) -> Targets:

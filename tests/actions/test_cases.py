@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +16,7 @@ from actions import tables as t
 from actions.cases import Filters, claim, dismiss, headline, queue, show, snooze
 from actions.detect import DetectReport, detect
 from actions.findings import Detector, Finding, Money, frame
+from actions.registry import detectors
 from actions.view import View
 from data.errors import RequestError
 from tests.actions.factories import (
@@ -26,6 +29,8 @@ from tests.actions.factories import (
     a_schedule,
     a_shop,
     a_status,
+    a_view,
+    an_item,
     drift_view,
     drifting,
     facts,
@@ -197,6 +202,34 @@ def test_while_a_feed_is_late_what_depends_on_it_is_counted_under_it_and_neither
     see(shop, late_view(shop, listings_age=MINUTE))
     assert [c["detector"] for c in queue(shop.desk)] == ["X02"]
     assert show(shop.desk, feed["id"])["status"] == "resolved"
+
+
+def test_money_of_two_currencies_under_one_late_feed_is_never_added(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    worth = {"JPY": 1_000_000, "GBP": 5_000}
+
+    def find(_view: View, _parameters: None) -> pl.DataFrame:
+        return frame([
+            Finding(
+                subject=currency, title=currency, kind="order", object_id=currency, ours={}, remote={}, evidence={},
+                money=[Money(line=currency, exposed_minor=minor, expected_loss_minor=minor)], currency=currency,
+            )
+            for currency, minor in worth.items()
+        ])  # fmt: skip
+
+    detector: Detector[None] = Detector(
+        id="X11", title="a trial", owner="operations", needs=("item",), streams=("orders",), version=1,
+        parameters=None, find=find,
+    )  # fmt: skip
+    for age in (None, None, 9 * HOUR, 9 * HOUR):
+        shop.merchant.step()
+        view = a_view(shop.merchant.now, item=[an_item("A")])
+        if age is not None:
+            heard = a_status("storefront", "orders", shop.merchant.now - age)
+            view = replace(view, statuses=[heard], schedules=[a_schedule("storefront", "orders")])
+        detect(shop.desk, view, shadow=None, budget=None, chosen=[detectors()["X46"], detector])
+    assert [case["detector"] for case in queue(shop.desk)] == ["X46"]
+    assert {one.currency: one.exposed_minor for one in headline(shop.desk)} == worth
 
 
 def test_orders_of_a_backlog_go_under_the_one_case_and_come_back_from_it(tmp_path: Path) -> None:

@@ -146,6 +146,33 @@ def test_a_case_is_corrected_proved_and_taken_back_from_the_command_line(merchan
     assert "canary-token" not in json.dumps(log)
 
 
+def test_a_misspelled_choice_is_refused_before_the_remote_is_asked(merchant: Merchant) -> None:
+    calls, runner = len(merchant.calls), CliRunner()
+    refused = [
+        runner.invoke(actions.commands, ["plan", "1", "--set", said])
+        for said in ("units=4", "quantity=abc", "quantity")
+    ]
+    assert [str(r.exception) for r in refused] == [
+        "set_listing_quantity takes quantity; not units",
+        "quantity must be a whole number, not 'abc'",
+        "--set 'quantity': give NAME=VALUE, such as quantity=5",
+    ]
+    assert len(merchant.calls) == calls
+    assert run(actions.commands, "plan", "1", "--set", "quantity=5")["card"]["request"]["body"]["quantity"] == 5
+
+
+def test_a_misspelled_filter_is_no_empty_queue_and_capitals_do_not_matter(merchant: Merchant) -> None:
+    del merchant
+    assert [case["detector"] for case in run(cases.commands, "list", "--detector", "x02", "--status", "Open")] == [
+        "X02"
+    ]
+    assert run(cases.commands, "list", "--detector", "X50") == []
+    for option, wrong, known in (("detector", "X99", "X02"), ("status", "opne", "resolved")):
+        refused = CliRunner().invoke(cases.commands, ["list", f"--{option}", wrong])
+        assert f"there is no {option} '{wrong}'; there are: " in str(refused.exception)
+        assert known in str(refused.exception)
+
+
 def test_who_acts_is_named_and_may_only_what_the_role_allows(merchant: Merchant) -> None:
     del merchant
     runner = CliRunner()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import polars as pl
@@ -15,8 +17,8 @@ from actions import detectors as detector_files
 from actions import outbox
 from actions.cases import queue
 from actions.detect import detect
-from actions.plans import Card
-from actions.registry import action_types, detectors
+from actions.plans import ActionType, Card
+from actions.registry import action_type, action_types, detectors
 from actions.view import View
 from data.errors import RequestError
 from tests.actions.factories import (
@@ -78,6 +80,24 @@ def test_inputs_of_a_source_whose_clock_is_ahead_are_new_not_of_the_future(tmp_p
     case = case_from(shop, view)
     assert plan(shop, replace(view, now=NOON - MINUTE), case)[0].input_age_seconds == 0
     assert plan(shop, replace(view, now=NOON + MINUTE), case)[0].input_age_seconds == 60
+
+
+@pytest.mark.parametrize("kind", action_types().values(), ids=action_types())
+def test_every_choice_that_a_plan_reads_is_one_that_its_type_names(kind: ActionType[Any]) -> None:
+    source = inspect.getsource(inspect.getmodule(kind.plan) or kind.plan)
+    read = re.findall(r'choice(?:\.get\(|\[)"(\w+)"', source)
+    assert set(read) <= set(kind.choices)
+
+
+def test_a_choice_that_an_action_does_not_know_or_cannot_count_is_refused_in_one_sentence() -> None:
+    transfer = action_type("create_transfer_draft")
+    assert transfer.chosen({"units": "4", "from": "SOUTH"}) == {"units": 4, "from": "SOUTH"}
+    with pytest.raises(RequestError, match=r"^create_transfer_draft takes from, units; not quantity$"):
+        transfer.chosen({"quantity": "4"})
+    with pytest.raises(RequestError, match=r"^units must be a whole number, not 'two'$"):
+        transfer.chosen({"units": "two"})
+    with pytest.raises(RequestError, match=r"^assign_shipment takes no choice; not units$"):
+        action_type("assign_shipment").chosen({"units": "4"})
 
 
 def test_a_listing_is_paused_and_resumed(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import polars as pl
 import pytest
 
@@ -291,6 +293,26 @@ def test_a_draft_that_is_taken_back_before_it_was_read_ends_as_that(tmp_path: Pa
     outbox.verify_due(shop.desk, shop.targets)
     assert {a["id"]: a["status"] for a in outbox.actions(shop.desk)} == {action: "cancelled", back: "verified"}
     assert queue(shop.desk, Filters(detector="X50")) == []
+
+
+def test_a_draft_whose_answer_was_lost_can_be_taken_back(tmp_path: Path) -> None:
+    shop, view = a_shop(tmp_path), two_wants()
+    _, x37 = cases_of(shop, view)
+    action = plan(shop, view, x37).action or 0
+    assert outbox.approve(shop.desk, action, by=APPROVER).done
+
+    def lost(_request: httpx.Request, proper: Callable[[], httpx.Response]) -> httpx.Response:
+        proper()
+        raise httpx.ReadTimeout("slow")
+
+    shop.merchant.misbehave = lost
+    assert outbox.send(shop.desk, action, by=OPERATOR, targets=shop.targets).status == "unknown"
+    shop.merchant.misbehave = None
+    shop.merchant.step(2 * MINUTE)
+    assert outbox.verify(shop.desk, action, by=OPERATOR, targets=shop.targets).status == "verified"
+    back = outbox.undo(shop.desk, view, action, by=APPROVER, targets=shop.targets)
+    assert carry_out(shop, back.action) == "verified"
+    assert [transfer["status"] for transfer in shop.merchant.transfers.values()] == ["cancelled"]
 
 
 def test_what_was_taken_back_brings_nothing(tmp_path: Path) -> None:

@@ -6,15 +6,18 @@ import os
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from actions import outbox
-from actions.cases import Filters, queue, show
+from actions import tables as t
+from actions.cases import Filters, dismiss, queue, show
 from actions.detect import detect
 from actions.people import Person
 from actions.policy import pause, policies, resume, set_dry_run, set_policy
@@ -273,6 +276,58 @@ def test_a_remote_that_asks_to_wait_is_not_called_before(tmp_path: Path) -> None
     assert len(shop.merchant.writes) == 1
     shop.let_leases_run_out()
     assert sent(shop, action) == "confirmed"
+
+
+@pytest.mark.parametrize("bad", [httpx.Response(429, headers={"Retry-After": "90"}), httpx.ReadTimeout("slow")])
+def test_a_second_attempt_has_as_long_to_show_as_the_first(tmp_path: Path, bad: httpx.Response | Exception) -> None:
+    shop = a_shop(tmp_path)
+    [case] = cases_of(shop)
+    action = approved(shop, case)
+    answers(shop, bad, applied=False)
+    sent(shop, action)
+    shop.merchant.step(2 * MINUTE)
+    shop.let_leases_run_out()
+    if status(shop, action) == "unknown":
+        assert read_back(shop, action) == "approved"
+    before = deepcopy(shop.merchant.listings)
+    assert sent(shop, action) == "confirmed"
+    shown, shop.merchant.listings = shop.merchant.listings, before  # the remote shows it a moment later
+    shop.merchant.step(timedelta(seconds=1))
+    assert read_back(shop, action) == "confirmed"
+    shop.merchant.listings = shown
+    assert read_back(shop, action) == "verified"
+    assert queue(shop.desk, Filters(detector="X50")) == []
+
+
+def test_a_case_whose_fix_was_put_off_and_is_taken_back_is_open_again(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    [case] = cases_of(shop)
+    action = approved(shop, case)
+    answers(shop, httpx.Response(429, headers={"Retry-After": "30"}), applied=False)
+    sent(shop, action)
+    assert show(shop.desk, case)["status"] == "executing"
+    assert outbox.cancel(shop.desk, action, by=OPERATOR).done
+    assert show(shop.desk, case)["status"] == "open"
+    assert dismiss(shop.desk, case, by=OPERATOR, reason="sold on purpose").done
+
+
+def test_an_action_of_a_system_that_is_no_longer_connected_is_kept_and_holds_up_no_other(tmp_path: Path) -> None:
+    shop = a_shop(tmp_path)
+    gone, other = (approved(shop, case) for case in cases_of(shop, 2))
+    set_system(shop, gone, "oldshop")
+    assert outbox.send_due(shop.desk, shop.targets) == 1
+    assert (status(shop, gone), status(shop, other)) == ("approved", "confirmed")
+    told = outbox.send(shop.desk, gone, by=OPERATOR, targets=shop.targets)
+    assert (told.done, told.words.startswith("'oldshop' is not connected")) == (False, True)
+    set_system(shop, gone, "oldshop", status="unknown")
+    assert outbox.verify_due(shop.desk, shop.targets) == 1
+    assert (status(shop, gone), status(shop, other)) == ("unknown", "verified")
+
+
+def set_system(shop: Shop, action: int, system: str, **values: str) -> None:
+    """Let an action be of a connection that has been removed since."""
+    with shop.desk.write() as conn:
+        conn.execute(sa.update(t.action).where(t.action.c.id == action).values(system=system, **values))
 
 
 def test_a_remote_that_never_lets_it_through_is_given_up_with_a_reason(tmp_path: Path) -> None:

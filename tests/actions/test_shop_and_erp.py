@@ -210,6 +210,10 @@ def test_an_order_is_held_and_released(tmp_path: Path) -> None:
     assert card.direction == "protective"
     remote.states["orders", "7"] = an_order(hold="address")
     assert carry_out(shop, remote, action) == "verified"
+    remote.states["orders", "7"] = an_order(hold="fraud suspected")
+    others = outbox.undo(shop.desk, view, action or 0, by=APPROVER, targets={"storefront": remote})
+    assert (others.action, "its hold has changed since: it is fraud suspected" in others.words) == (None, True)
+    remote.states["orders", "7"] = an_order(hold="address")
     back = outbox.undo(shop.desk, view, action or 0, by=APPROVER, targets={"storefront": remote})
     remote.states["orders", "7"] = an_order()
     assert carry_out(shop, remote, back.action) == "verified"
