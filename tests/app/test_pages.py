@@ -103,11 +103,13 @@ def test_the_rows_of_a_figure_stand_with_its_definition() -> None:
 
 
 @pytest.mark.usefixtures("shop")
-def test_a_metric_that_there_is_not_is_said_to_be_none_and_those_that_are_stand_as_links() -> None:
+def test_a_metric_that_there_is_not_is_said_to_be_none_and_another_can_be_chosen() -> None:
     page = open_page("rows", metric="nosuch")
     assert "No metric that has rows is called nosuch" in said(page)
     assert not page.dataframe
-    assert {"Orders", "Late orders"} <= {link.proto.label for link in page.get("page_link")}
+    page = page.selectbox(key="metric-instead").select("late_orders").run()
+    assert "orders with open units past ship-by" in said(page)
+    assert "late_orders" in page.query_params["metric"]
 
 
 def test_health_counts_add_up_and_dead_letters_are_named(shop: Store) -> None:

@@ -11,7 +11,7 @@ from app.desk.components.export import grid
 from app.desk.components.filters import choose, filters
 from app.desk.components.text import esc, heading, marked, put
 from app.desk.context import Visit, asked, channels, kept, locations
-from app.desk.shell import empty, link, page
+from app.desk.shell import empty, page
 from app.services import words
 from app.services.figures import sum_in_words
 from app.services.rows import Made, Move, made_of, names
@@ -22,7 +22,9 @@ def show(visit: Visit) -> None:
     with page(visit, "Rows") as controls:
         labels = dict(names())
         if (named := st.query_params.get("metric", "orders")) not in labels:
-            _unknown(named, labels)
+            empty("There is no such metric", f"No metric that has rows is called {named}. Choose one above.")
+            with controls:
+                _instead(labels)
             return
         with controls:
             metric = choose("metric", list(labels), default="orders", label=labels.__getitem__, shape="list", width=300)
@@ -37,11 +39,15 @@ def show(visit: Visit) -> None:
             grid(made.frame, name=metric, whole=made.whole)
 
 
-def _unknown(named: str, labels: Mapping[str, str]) -> None:
-    empty("There is no such metric", f"No metric that has rows is called {named}. These have:")
-    with st.container(horizontal=True, gap="small"):
-        for name, label in labels.items():
-            link("rows", label, metric=name)
+def _instead(labels: Mapping[str, str]) -> None:
+    """Draw all metrics with none of them chosen; the address names the one that is."""
+    metric = st.selectbox(
+        "Metric", list(labels), index=None, format_func=labels.__getitem__, placeholder="Choose a metric",
+        label_visibility="collapsed", width=300, key="metric-instead",
+    )  # fmt: skip
+    if metric is not None:
+        st.query_params["metric"] = metric
+        st.rerun()
 
 
 def _figure(made: Made) -> str:
