@@ -9,7 +9,7 @@ import typer
 from app.cli.common import AS_USER, FORMAT, WORKSPACE, Format, as_json, as_table, emit, note, open_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from actions.cases import Step
     from actions.desk import Desk
@@ -25,6 +25,8 @@ SHOWN = (
     "id", "detector", "status", "title", "lost_by_shift_end_minor", "expected_loss_minor", "exposed_minor", "currency",
     "deadline", "suggested", "assignee",
 )  # fmt: skip
+
+ENDED = ("resolved", "dismissed")  #: the statuses of a case that is nobody's work any more
 
 
 @commands.command("list")
@@ -42,8 +44,9 @@ def show_queue(
     closed: Annotated[bool, typer.Option("--closed", help="Resolved and dismissed ones instead.")] = False,
 ) -> None:
     """List cases: what costs most until the shift ends first, then by deadline."""
-    from actions.cases import Filters, queue
+    from actions.cases import LIVE, Filters, queue
 
+    detector, status = _detector(detector), _named("status", status, (*LIVE, *ENDED))
     filters = Filters(
         detector=detector, status=status, channel=channel, location=location, sku=sku, shadow=shadow,
         below_line=below_line, children=children, closed=closed,
@@ -52,6 +55,27 @@ def show_queue(
     emit_rows(queue(desk, filters), SHOWN, chosen)
     if not shadow and not closed:
         _tell_of_noted(desk, detector)
+
+
+def _detector(given: str | None) -> str | None:
+    from actions.registry import detectors
+    from actions.write_back import WRITE_BACK
+
+    return _named("detector", given, (*detectors(), WRITE_BACK))
+
+
+def _named(what: str, given: str | None, known: Collection[str]) -> str | None:
+    """Find what is meant, in capitals or not: a word that nobody knows is no empty queue. None asks for all.
+
+    Raises:
+        RequestError: there is none of that name.
+    """
+    from data.errors import RequestError
+
+    meant = next((name for name in known if given and name.casefold() == given.casefold()), None)
+    if meant is None and given is not None:
+        raise RequestError(f"there is no {what} {given!r}; there are: {', '.join(known)}")
+    return meant
 
 
 def _tell_of_noted(desk: Desk, detector: str | None) -> None:
