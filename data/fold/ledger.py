@@ -58,7 +58,7 @@ def spread(
     live = [line for line in lines.values() if line.due > 0] or list(lines.values())
     fees = {"payment": 0, "marketplace": 0}
     for p in payments:
-        if p.kind == "fee" and p.currency == head.currency:
+        if p.kind == "fee" and _is_own(head, p.currency):
             fees["marketplace" if p.fee_kind == "marketplace" else "payment"] += p.amount_minor
     totals = {
         "shipping_minor": head.shipping_minor,
@@ -101,11 +101,11 @@ def ledger(
     for line_id, line in lines.items():
         rows.extend(_row(head, line_id, line, sale) for sale in _sales(line, costs[line_id]))
     if any(line.sent for line in lines.values()):
-        refunds = _refunds(head, payments, returns)
+        refunds = _refunds(payments, returns)
         rows.extend(_refund_rows(head, lines, costs, refunds, returns))
         rows.extend(_return_rows(head, lines, costs, inspections))
     if any(line.sent or line.due for line in lines.values()):  # what leaves carries the fees in the order's currency
-        payments = [p for p in payments if p.currency != head.currency]
+        payments = [p for p in payments if not _is_own(head, p.currency)]
     rows.extend(_fee_rows(head, lines, payments))
     return rows
 
@@ -121,6 +121,11 @@ def unlinked_refunds(order: str, returns: Sequence[ReturnStated]) -> list[Row]:
                      0, 0, 0, part, 0, 0, 0, 0, 0, 0, 0, 0, 0)
                 )  # fmt: skip
     return rows
+
+
+def _is_own(head: Head, currency: str) -> bool:
+    """Tell whether money moved in the order's currency; money whose currency nobody named did."""
+    return not currency or not head.currency or currency == head.currency
 
 
 def _weights(lines: Sequence[Line]) -> list[int]:
@@ -169,13 +174,13 @@ def _costed(line: Line, costs: Costs) -> bool:
     return costs.parts is not None or line.is_service
 
 
-def _refunds(head: Head, payments: Sequence[PaymentMoved], returns: Sequence[ReturnStated]) -> list[_Refund]:
+def _refunds(payments: Sequence[PaymentMoved], returns: Sequence[ReturnStated]) -> list[_Refund]:
     """Take refunds from the payments, or from the returns where no payment tells of any; never from both."""
     moved = [_Refund(p.at, p.amount_minor, p.currency) for p in payments if p.kind == "refund"]
     if moved:
         return moved
     return [
-        _Refund(r.requested_at, r.refunded_minor, r.currency or head.currency, frozenset(u.line for u in r.lines))
+        _Refund(r.requested_at, r.refunded_minor, r.currency, frozenset(u.line for u in r.lines))
         for r in returns
         if r.refunded_minor
     ]
@@ -196,7 +201,7 @@ def _refund_rows(
     cancelled = sum(line.charged(line.cancelled) for line in lines.values())
     taken: dict[str, int] = {}
     for refund in refunds:
-        if refund.currency != head.currency:
+        if not _is_own(head, refund.currency):
             rows.extend(_elsewhere(head, lines, refund))
             continue
         open_ = _only(_returned_value(lines, returns, refund.at, taken), refund.lines)
