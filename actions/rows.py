@@ -15,6 +15,8 @@ from data.errors import RequestError
 
 #: An action in one of these has come to its end.
 DONE = ("verified", "mismatch", "failed", "cancelled", "shadow")
+#: Every status that an action can have, in the order of its life.
+STATUSES = ("planned", "approved", *t.IN_FLIGHT, *DONE)
 
 _TIMES = ("planned_at", "approved_at", "lease_until", "not_before", "sent_at", "verified_at", "recheck_at")
 _DOCUMENTS = ("command", "plan", "read_back")

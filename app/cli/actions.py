@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.cases import acting, emit_rows, open_desk_of, report
-from app.cli.common import AS_USER, FORMAT, WORKSPACE, Format, as_json, as_table, emit, note
+from app.cli.common import AS_USER, FORMAT, WORKSPACE, Format, as_json, as_table, emit, named, note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -149,7 +149,9 @@ def show_actions(
 ) -> None:
     """List actions, the newest first."""
     from actions.outbox import actions
+    from actions.rows import STATUSES
 
+    status = named("status", status, STATUSES)
     emit_rows(actions(open_desk_of(workspace), status=status, case=case), SHOWN, chosen)
 
 

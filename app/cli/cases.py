@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.common import AS_USER, FORMAT, WORKSPACE, Format, as_json, as_table, emit, note, open_workspace
+from app.cli.common import AS_USER, FORMAT, WORKSPACE, Format, as_json, as_table, emit, named, note, open_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from actions.cases import Step
     from actions.desk import Desk
@@ -46,7 +46,7 @@ def show_queue(
     """List cases: what costs most until the shift ends first, then by deadline."""
     from actions.cases import LIVE, Filters, queue
 
-    detector, status = _detector(detector), _named("status", status, (*LIVE, *ENDED))
+    detector, status = _detector(detector), named("status", status, (*LIVE, *ENDED))
     filters = Filters(
         detector=detector, status=status, channel=channel, location=location, sku=sku, shadow=shadow,
         below_line=below_line, children=children, closed=closed,
@@ -61,21 +61,7 @@ def _detector(given: str | None) -> str | None:
     from actions.registry import detectors
     from actions.write_back import WRITE_BACK
 
-    return _named("detector", given, (*detectors(), WRITE_BACK))
-
-
-def _named(what: str, given: str | None, known: Collection[str]) -> str | None:
-    """Find what is meant, in capitals or not: a word that nobody knows is no empty queue. None asks for all.
-
-    Raises:
-        RequestError: there is none of that name.
-    """
-    from data.errors import RequestError
-
-    meant = next((name for name in known if given and name.casefold() == given.casefold()), None)
-    if meant is None and given is not None:
-        raise RequestError(f"there is no {what} {given!r}; there are: {', '.join(known)}")
-    return meant
+    return named("detector", given, (*detectors(), WRITE_BACK))
 
 
 def _tell_of_noted(desk: Desk, detector: str | None) -> None:
@@ -106,6 +92,7 @@ def enable_detectors(
 
     desk = open_desk_of(workspace)
     if names:
+        names = [_detector(name) or name for name in names]
         came = enable(desk, names, by=acting(desk, user))
         note(f"{', '.join(names)}: {plural(came, 'case')} came into the queue; what is found from now on comes at once")
         return

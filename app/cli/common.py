@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -89,6 +89,20 @@ def as_table(rows: Sequence[Mapping[str, Any]]) -> str:
         return "  ".join(padded).rstrip()
 
     return "\n".join([line(names), line(["-" * w for w in widths]), *map(line, cells)])
+
+
+def named(what: str, given: str | None, known: Collection[str]) -> str | None:
+    """Find what is meant, in capitals or not: a word that nobody knows is no empty queue. None asks for all.
+
+    Raises:
+        RequestError: there is none of that name.
+    """
+    from data.errors import RequestError
+
+    meant = next((name for name in known if given and name.casefold() == given.casefold()), None)
+    if meant is None and given is not None:
+        raise RequestError(f"there is no {what} {given!r}; there are: {', '.join(known)}")
+    return meant
 
 
 def note(text: str) -> None:

@@ -123,11 +123,12 @@ def _cases(store: Store) -> list[Todo]:
     made = []
     for detector, number in now.counts.items():
         rows = [row for row in now.rows if row.detector == detector]
+        own = [row for row in rows if row.currency == rows[0].currency]  # money of two currencies is never added
         made.append(
             Todo(
                 what=f"{title_of(detector)}: {words.plural(number, 'case')}",
                 why=rows[0].title,
-                money_minor=sum(row.expected_loss_minor for row in rows),
+                money_minor=sum(row.expected_loss_minor for row in own),
                 currency=rows[0].currency,
                 button="Work the queue",
                 screen="queue",
@@ -144,11 +145,12 @@ def _orders_to_place(store: Store, now: datetime) -> list[Todo]:
     worst = frame.sort("expected_lost_margin_minor", "sku", descending=[True, False], nulls_last=True).row(
         0, named=True
     )
+    own = frame.filter(pl.col("currency").eq_missing(worst["currency"]))
     return [
         Todo(
             what=f"Order or move stock of {words.plural(frame.height, 'item')} today",
             why=f"worst: {worst['sku']} at {worst['location']}, {worst['suggestion']} {worst['suggested_units']:,}",
-            money_minor=int(frame["expected_lost_margin_minor"].sum() or 0),
+            money_minor=int(own["expected_lost_margin_minor"].sum() or 0),
             currency=str(worst["currency"] or ""),
             button="See what to order",
             screen="stock",

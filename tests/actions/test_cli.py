@@ -171,6 +171,10 @@ def test_a_misspelled_filter_is_no_empty_queue_and_capitals_do_not_matter(mercha
         refused = CliRunner().invoke(cases.commands, ["list", f"--{option}", wrong])
         assert f"there is no {option} '{wrong}'; there are: " in str(refused.exception)
         assert known in str(refused.exception)
+    refused = CliRunner().invoke(actions.commands, ["list", "--status", "plannd"])
+    assert "there is no status 'plannd'; there are: planned, approved" in str(refused.exception)
+    refused = CliRunner().invoke(cases.commands, ["enable", "x99"])
+    assert "there is no detector 'x99'" in str(refused.exception)
 
 
 def test_who_acts_is_named_and_may_only_what_the_role_allows(merchant: Merchant) -> None:
