@@ -172,12 +172,15 @@ def open_page(name: str, **query: str) -> AppTest:
 
 
 def press(page: AppTest, key: str) -> AppTest:
-    """Press a button by its key; where the screen waits for the browser's next word, as its clock gives it, give it."""
-    [button] = [button for button in page.button if button.key == key]
-    page = button.click().run()
-    for waiting in ("queue-pressed", "log-pressed"):
-        if waiting in page.session_state:
-            page.session_state[waiting].state = "settled"
+    """Press a button by its key, and let it be carried out."""
+    return settle(page.button(key=key).click().run())
+
+
+def settle(page: AppTest) -> AppTest:
+    """Give the browser's next word for as long as a press waits for it."""
+    for screen in ("queue-pressed", "log-pressed"):
+        while screen in page.session_state and (waiting := page.session_state[screen]):
+            waiting[0].state = "settled"
             page = page.run()
     return page
 

@@ -34,7 +34,7 @@ from data.errors import ConfigError, RequestError
 from data.publish import publish
 from data.settings import read_settings
 from data.store import Store
-from tests.app.factories import NOW, feed, found, html_of, open_page, press
+from tests.app.factories import NOW, feed, found, html_of, open_page, press, settle
 from tests.factories import DAY, a_line, a_work, an_order
 
 DESK = Path(app.desk.__file__).parent
@@ -84,9 +84,10 @@ def test_a_press_that_was_left_behind_on_another_page_is_not_carried_out() -> No
     page = open_page("queue")
     acted: list[int] = []
     drawn = Drawn("queue", lambda: "nothing", "nothing")
-    page.session_state["queue-pressed"] = Press(drawn, lambda: acted.append(1), monotonic() - 2 * FORGOTTEN_AFTER)
+    late = Press(drawn, "assign", lambda: acted.append(1), monotonic() - 2 * FORGOTTEN_AFTER)
+    page.session_state["queue-pressed"] = [late]
     page = page.run()
-    assert (acted, "queue-pressed" in page.session_state) == ([], False)
+    assert (acted, page.session_state["queue-pressed"]) == ([], [])
     assert "press again" in html_of(page)
 
 
@@ -99,7 +100,18 @@ def test_a_press_waits_for_the_choice_that_the_browser_tells_of_later(troubled: 
     page.session_state[queue_key(page)] = {"selection": {"rows": [1], "columns": [], "cells": []}}
     page = page.run()
     assert "nothing was done; look again" in html_of(page)
-    assert (cases.queue(acting.desk_of(troubled), claimed), "queue-pressed" in page.session_state) == ([], False)
+    assert (cases.queue(acting.desk_of(troubled), claimed), page.session_state["queue-pressed"]) == ([], [])
+
+
+def test_of_two_buttons_pressed_at_once_neither_is_forgotten_and_a_double_click_is_one_press(troubled: Store) -> None:
+    page = open_page("queue")
+    for key in ("assign", "assign", "fix"):
+        page = page.button(key=key).click().run()
+    assert [waiting.button for waiting in page.session_state["queue-pressed"]] == ["assign", "fix"]
+    page = settle(page)
+    assert len(cases.queue(acting.desk_of(troubled), Filters(status="claimed"))) == 1
+    assert "it changed since you looked: it is claimed now" in html_of(page), "the second press is answered, too"
+    assert page.session_state["queue-pressed"] == []
 
 
 def test_a_selection_that_a_browser_sends_to_a_new_session_reaches_nobody(troubled: Store) -> None:

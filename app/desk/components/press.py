@@ -21,7 +21,7 @@ TELLS_AGAIN_AFTER = 0.3  #: seconds by the browser's clock; its grid holds a cho
 FORGOTTEN_AFTER = 30.0  #: seconds after which a press that was left behind on another page is not carried out
 
 LEFT = "the page was left before this was done: nothing was done; press again"
-OVERTAKEN = "you chose something else while this was still shown: nothing was done; look again"
+OVERTAKEN = "what is chosen changed before this was done: nothing was done; look again"
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,11 @@ class Drawn:
         """Tell whether the same is chosen still."""
         return self.choice() == self.chosen
 
-    def press(self, act: Callable[[], None]) -> None:
-        """Note what a button asks for; the screen carries it out."""
-        st.session_state[_key(self.screen)] = Press(self, act, monotonic())
+    def press(self, button: str, act: Callable[[], None]) -> None:
+        """Note what a button asks for; the screen carries it out. The second hit of a double click is no other."""
+        waiting: list[Press] = st.session_state.setdefault(_key(self.screen), [])
+        waiting[:] = [other for other in waiting if other.button != button]
+        waiting.append(Press(self, button, act, monotonic()))
 
 
 @dataclass
@@ -52,6 +54,7 @@ class Press:
     """What a person asked for, until it is carried out or refused."""
 
     drawn: Drawn
+    button: str
     act: Callable[[], None]
     at: float  #: by the monotonic clock
     state: Literal["new", "waits", "settled"] = "new"
@@ -59,26 +62,27 @@ class Press:
 
 def is_new(screen: str) -> bool:
     """Tell whether something was pressed there that its screen has not seen yet: the press came from a part of it."""
-    press: Press | None = st.session_state.get(_key(screen))
-    return press is not None and press.state == "new"
+    return any(press.state == "new" for press in st.session_state.get(_key(screen), ()))
 
 
 def carry_out(screen: str, refuse: Callable[[str], None]) -> None:
-    """Do what was pressed, or say why not."""
-    press: Press | None = st.session_state.get(_key(screen))
-    if press is None:
+    """Do what was pressed, one after the other, or say why not."""
+    waiting: list[Press] = st.session_state.get(_key(screen), [])
+    if not waiting:
         return
+    press = waiting[0]
     why_not = LEFT if monotonic() - press.at > FORGOTTEN_AFTER else None if press.drawn.holds else OVERTAKEN
     if why_not is None and press.state != "settled":
-        press.state = "waits"
-        _settle(press, count())
+        for other in waiting:
+            other.state = "waits"
+        # Each press has a clock of its own in the browser: one that ran before would tell too early.
+        st.fragment(_settle, run_every=TELLS_AGAIN_AFTER, key=f"settle-{press.at}")(press, count())
         return
-    del st.session_state[_key(screen)]
+    waiting.remove(press)
     press.act() if why_not is None else refuse(why_not)
     st.rerun()
 
 
-@st.fragment(run_every=TELLS_AGAIN_AFTER)
 def _settle(press: Press, turns: Iterator[int]) -> None:
     """Wait until the browser tells again: the first turn is the drawing of it, the second its word."""
     with st.container(key="settling"):

@@ -118,13 +118,12 @@ def _receipt(visit: Visit, action: dict[str, Any], drawn: Drawn) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         link("queue", f"Case {action['case_id']}", case=str(action["case_id"]))
         if can_undo(action):
-            st.button(
-                "Plan to take it back", key="undo", on_click=drawn.press, args=(partial(_undo, visit, action["id"]),)
-            )
+            take_back = partial(_undo, visit, action["id"])
+            st.button("Plan to take it back", key="undo", on_click=drawn.press, args=("undo", take_back))
         if action["status"] == "planned":
             st.button(
                 "Approve and send", key="approve", type="primary",
-                on_click=drawn.press, args=(partial(_approve, visit, action["id"]),),
+                on_click=drawn.press, args=("approve", partial(_approve, visit, action["id"])),
             )  # fmt: skip
     for good, text in st.session_state.pop("log-said", []):
         put(outcome(good, text))

@@ -260,11 +260,11 @@ def _bar(visit: Visit, drawn: Drawn, chosen: Sequence[Row], *, blocked: bool) ->
         fixable = [row.seen for row in chosen if row.suggested]
         st.button(
             f"Plan fix: {count}", key="fix", type="primary", shortcut="1", disabled=blocked or not fixable,
-            on_click=drawn.press, args=(partial(_plan, visit, fixable),),
+            on_click=drawn.press, args=("fix", partial(_plan, visit, fixable)),
         )  # fmt: skip
         st.button(
             "Assign to me", key="assign", shortcut="2", disabled=blocked,
-            on_click=drawn.press, args=(partial(_claim, visit, seen),),
+            on_click=drawn.press, args=("assign", partial(_claim, visit, seen)),
         )  # fmt: skip
         if st.button("Not a problem …", key="dismiss", shortcut="3", disabled=blocked):
             _reason(visit, "Not a problem", drawn, seen)
@@ -371,11 +371,10 @@ def _fix(visit: Visit, found: Detail, drawn: Drawn) -> None:
         with st.container(horizontal=True, gap="small"):
             st.button(
                 "Approve and send", key="approve", type="primary",
-                on_click=drawn.press, args=(partial(_approve, visit, newest["id"]),),
+                on_click=drawn.press, args=("approve", partial(_approve, visit, newest["id"])),
             )  # fmt: skip
-            st.button(
-                "Discard plan", key="discard", on_click=drawn.press, args=(partial(_discard, visit, newest["id"]),)
-            )
+            discard = partial(_discard, visit, newest["id"])
+            st.button("Discard plan", key="discard", on_click=drawn.press, args=("discard", discard))
 
 
 def _may_be_approved(visit: Visit, kind: str, drawn: Drawn) -> bool:
@@ -386,7 +385,7 @@ def _may_be_approved(visit: Visit, kind: str, drawn: Drawn) -> bool:
         return True
     put(note(f"This kind of action stands on {step.ladder}: its cards are drawn, and nothing is sent."))
     allow = partial(acting.allow, visit.store, kind)
-    st.button("Let people approve it", key="allow", on_click=drawn.press, args=(allow,))
+    st.button("Let people approve it", key="allow", on_click=drawn.press, args=("allow", allow))
     return False
 
 

@@ -28,7 +28,7 @@ def suggestions(visit: Visit, found: Detail, say: Say, drawn: Drawn) -> None:
         with left:
             st.button(
                 plain(f"It is {one.code}"), key=f"code-{number}", type="primary" if number == 0 else "secondary",
-                on_click=drawn.press, args=(partial(_choose, visit, found.row.seen, one.code, say),),
+                on_click=drawn.press, args=("code", partial(_choose, visit, found.row.seen, one.code, say)),
             )  # fmt: skip
         with right:
             put(f'<div class="fw-note"><b>{esc(one.name)}</b> {esc(one.why)}</div>')
@@ -37,7 +37,7 @@ def suggestions(visit: Visit, found: Detail, say: Say, drawn: Drawn) -> None:
         st.text_input("Another of our codes", key=TYPED, max_chars=200)
     with left:
         typed = partial(_typed, visit, found.row.seen, say)
-        st.button("It is this one", key="code-other", on_click=drawn.press, args=(typed,))
+        st.button("It is this one", key="code-other", on_click=drawn.press, args=("code", typed))
 
 
 def _typed(visit: Visit, seen: tuple[int, int], say: Say) -> None:
