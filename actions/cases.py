@@ -20,8 +20,9 @@ from actions.people import Person, require
 from data.clock import to_micros
 from data.errors import RequestError
 
-#: A case in one of these is somebody's work; `resolved` and `dismissed` are not.
+#: A case in one of these is somebody's work, and in these it is nobody's any more.
 LIVE = ("open", "claimed", "snoozed", "executing", "verifying", "regressed")
+ENDED = ("resolved", "dismissed")
 #: From these a person may take it, put it off or dismiss it.
 WAITING = ("open", "claimed", "snoozed", "regressed")
 #: A case that returns within this time is the old one, regressed; what was dismissed stays quiet as long.
@@ -262,7 +263,7 @@ def _filtered(chosen: Filters, now: int) -> sa.Select[Any]:
         if (value := getattr(chosen, name)) is not None:
             query = query.where(c[name] == value)
     if chosen.status is None:
-        query = query.where(c.status.in_(("resolved", "dismissed") if chosen.closed else LIVE))
+        query = query.where(c.status.in_(ENDED if chosen.closed else LIVE))
         if not chosen.closed:
             query = query.where(sa.or_(c.status != "snoozed", c.snoozed_until <= now))
     if not chosen.shadow:

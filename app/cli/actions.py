@@ -295,13 +295,13 @@ def _card_lines(card: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
 def _choices(given: list[str]) -> dict[str, int | str]:
     from data.errors import RequestError
 
-    named: dict[str, int | str] = {}
+    chosen: dict[str, int | str] = {}
     for pair in given:
         name, equals, value = pair.partition("=")
         if not equals:
             raise RequestError(f"--set {pair!r}: give NAME=VALUE, such as quantity=5")
-        named[name] = value
-    return named
+        chosen[name] = value
+    return chosen
 
 
 def _connected(desk: Desk) -> Targets:

@@ -26,8 +26,6 @@ SHOWN = (
     "deadline", "suggested", "assignee",
 )  # fmt: skip
 
-ENDED = ("resolved", "dismissed")  #: the statuses of a case that is nobody's work any more
-
 
 @commands.command("list")
 def show_queue(
@@ -44,7 +42,7 @@ def show_queue(
     closed: Annotated[bool, typer.Option("--closed", help="Resolved and dismissed ones instead.")] = False,
 ) -> None:
     """List cases: what costs most until the shift ends first, then by deadline."""
-    from actions.cases import LIVE, Filters, queue
+    from actions.cases import ENDED, LIVE, Filters, queue
 
     detector, status = _detector(detector), named("status", status, (*LIVE, *ENDED))
     filters = Filters(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.services import words
-from app.services.freshness import Freshness, known_until, read_streams, sources, state_of
+from app.services.freshness import known_until, read_streams, state_of
 from app.services.margin import PARTS
 from app.services.schedules import Due, due
 from app.services.workspace import newest
@@ -45,7 +45,6 @@ class Stream:
 class Health:
     """Everything the screen shows of the sources."""
 
-    sources: Sequence[Freshness]
     streams: Sequence[Stream]
     beats: dict[str, list[int]]
     unknowns: Sequence[tuple[str, str]]  #: (what, what it means)
@@ -62,7 +61,6 @@ def health(store: Store, now: datetime, undecided: Mapping[tuple[str, str], int]
     tolerances = due(store)
     streams = [_stream(s, now, tolerances) for s in statuses]
     return Health(
-        sources=sources(statuses, now, tolerances),
         streams=streams,
         beats=beats,
         unknowns=[*unknown_sources(statuses, now, tolerances, undecided), *unknown_figures(store, now, statuses)],

@@ -10,7 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.services.freshness import read_streams, sources
 from app.services.health import Health, health
+from app.services.schedules import due
 from data.store import Store
 from ingest.adapter import Adapter
 from ingest.sync import pull_or_error
@@ -81,7 +83,7 @@ def test_a_system_that_cannot_be_read_is_named_with_the_reason_and_read_again_la
 
     found = health(store, SOON, {})
     assert trouble.says in said_of(found, trouble.stream)
-    [source] = found.sources
+    [source] = sources(read_streams(store), SOON, due(store))
     assert source.state == "silent"
     assert trouble.says in source.sentence
     assert any(trouble.says in meaning for _, meaning in found.unknowns)

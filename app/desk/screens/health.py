@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import streamlit as st
@@ -14,8 +15,9 @@ from app.desk.screens import health_conflicts, health_letters
 from app.desk.shell import empty, page
 from app.services import words
 from app.services.conflicts import waiting
-from app.services.freshness import read_streams
+from app.services.freshness import Freshness, read_streams, sources
 from app.services.health import BINS, MINUTES, Health, health
+from app.services.schedules import due
 
 
 def show(visit: Visit) -> None:
@@ -23,7 +25,8 @@ def show(visit: Visit) -> None:
     with page(visit, "Data health", "who speaks, what was counted, what is not known"):
         undecided = waiting(visit.store)
         # What was mended is seen at once, not with the next minute.
-        mended = tuple((s.dead_letters, s.conflicts) for s in read_streams(visit.store))
+        now = read_streams(visit.store)
+        mended = tuple((s.dead_letters, s.conflicts) for s in now)
         key = ("health", mended, tuple(undecided.items()))
         found = kept(visit, key, lambda: health(visit.store, visit.now, undecided))
         if not found.streams:
@@ -34,7 +37,7 @@ def show(visit: Visit) -> None:
             return
         left, right = st.columns([3, 2], gap="small")
         with left, st.container(key="card-sources", height="stretch"):
-            put(_sources(found))
+            put(_sources(found, sources(now, visit.now, due(visit.store))))
         with right, st.container(key="card-unknown", height="stretch"):
             put(_unknowns(found))
         health_letters.show(visit)
@@ -43,7 +46,7 @@ def show(visit: Visit) -> None:
             put(_streams(found, visit))
 
 
-def _sources(found: Health) -> str:
+def _sources(found: Health, judged: Sequence[Freshness]) -> str:
     rows = [
         (
             f"<b>{esc(f.name)}</b>",
@@ -52,7 +55,7 @@ def _sources(found: Health) -> str:
             esc(f.sentence),
             esc(_lag(found, f.name)),
         )
-        for f in found.sources
+        for f in judged
     ]
     title = heading("Sources", f"news in the last 24 hours, {MINUTES} minutes a bar")
     return title + table(
