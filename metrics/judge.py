@@ -134,4 +134,4 @@ def _told_of_nothing(need: Need, given: Given) -> bool:
 
 
 def _rank(value: str | None) -> tuple[bool, int, str]:
-    return (value is None, _ORDER.get(value or "", -1), value or "")
+    return (not value, _ORDER.get(value or "", -1), value or "")

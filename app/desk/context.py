@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.desk import palette
 from app.desk.components.filters import Chosen
+from app.services.amounts import currencies
 from app.services.clock import business_now
 from app.services.figures import Asked
 from app.services.freshness import figures_at, read_streams
@@ -69,6 +70,7 @@ def asked(visit: Visit, chosen: Chosen) -> Asked:
         days=chosen.days,
         day=chosen.day,
         where=chosen.where,
+        currency=chosen.currency,
         statuses=tuple(read_streams(visit.store)),
     )
 
@@ -81,6 +83,11 @@ def channels(visit: Visit) -> list[str]:
 def locations(visit: Visit) -> list[str]:
     """Name the locations that the facts know."""
     return kept(visit, "locations", lambda: _names(visit, "location"))
+
+
+def money_in(visit: Visit) -> list[str]:
+    """Name the currencies that the facts know, the usual one first."""
+    return kept(visit, "currencies", lambda: currencies(facts(visit.store)) if visit.publication else [])
 
 
 def _names(visit: Visit, column: str) -> list[str]:

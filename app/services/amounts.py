@@ -1,4 +1,4 @@
-"""Amounts for charts and grids: major units of their own currency, as floats that are shown and never reckoned with."""
+"""Amounts as screens show them: of two currencies never added, in charts and grids in major units of their own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from data.lake import Facts
 from data.money import EXPONENTS, minor_exponent
 
 _MINOR = "_minor"
@@ -34,6 +35,20 @@ def in_major(frame: pl.DataFrame) -> pl.DataFrame:
 def are_amounts(frame: pl.DataFrame) -> list[str]:
     """Name the columns that hold amounts."""
     return [name for name in frame.columns if name.endswith(_MINOR)]
+
+
+def currencies(known: Facts) -> list[str]:
+    """Name the currencies that sales and their costs are in, the one that is used most first."""
+    tables = [known.rows(name).select("currency") for name in ("order_line", "line_amount")]
+    used = pl.concat(tables).filter(pl.col("currency") != "").group_by("currency").len().collect()
+    return list(used.sort("len", "currency", descending=[True, False])["currency"])
+
+
+def by_currency(frame: pl.DataFrame, amount: str) -> list[tuple[str, int]]:
+    """Sum a column of amounts by currency, the one of most rows first, without those that name none."""
+    known = frame.filter(pl.col(amount).is_not_null(), pl.col("currency") != "")
+    sums = known.group_by("currency").agg(pl.len().alias("rows"), pl.col(amount).sum())
+    return list(sums.sort("rows", "currency", descending=[True, False]).select("currency", amount).iter_rows())
 
 
 def only(currencies: Iterable[str]) -> str:

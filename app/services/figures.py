@@ -28,6 +28,7 @@ class Asked:
     where: Where = ()
     statuses: Sequence[StreamStatus] = ()
     day: date | None = None  #: one day instead of the last so many
+    currency: str | None = None  #: the one that money is shown in; None where there is no other
 
     @property
     def window(self) -> Window:
@@ -47,8 +48,10 @@ class Asked:
         return Given(facts=self.facts, now=self.now, statuses=self.statuses)
 
     def filters(self, metric: str) -> dict[str, str]:
-        """Give the filters that a metric knows."""
-        return {name: value for name, value in self.where if name in find(metric).dimensions}
+        """Give the filters that a metric knows; money is of one currency."""
+        known = find(metric)
+        money = {} if self.currency is None or not known.monetary else {"currency": self.currency}
+        return {name: value for name, value in self.where if name in known.dimensions} | money
 
     def ignored(self, metric: str) -> list[str]:
         """Name the filters that a metric does not know, so that its tile can say so."""
@@ -78,7 +81,7 @@ def tile(asked: Asked, name: str, *, label: str = "", note: str = "") -> Tile:
     first, *others = compare(asked.given, name, window=asked.window, where=where)
     trend = series(asked.given, name, window=asked.window, where=where)
     delta, tone = moved(first)
-    spread = [f"several currencies: {first.figure.currency} shown"] if others else []
+    apart = [f"{first.figure.currency} alone"] if others or "currency" in where else []
     aside = [f"not split by {filter_}" for filter_ in asked.ignored(name)]
     return Tile(
         name=name,
@@ -90,7 +93,7 @@ def tile(asked: Asked, name: str, *, label: str = "", note: str = "") -> Tile:
         tone=tone,
         against=first.reason or f"than {asked.days} days before",
         trend=[f.value for f in trend if f.currency in (None, first.figure.currency)],
-        note="; ".join([*spread, *aside, *([note] if note else [])]),
+        note="; ".join([*apart, *aside, *([note] if note else [])]),
     )
 
 
@@ -170,6 +173,7 @@ def daily(asked: Asked, name: str, *, grain: str = "day") -> list[tuple[date, Fi
 
 def by(asked: Asked, names: Sequence[str], dimension: str) -> Mapping[str, list[Figure]]:
     """Answer several metrics by one dimension."""
-    where = {k: v for k, v in asked.where if all(k in find(name).dimensions for name in names)}
+    known = [asked.filters(name).items() for name in names]
+    where = dict(pair for pair in known[0] if all(pair in filters for filters in known))
     window = asked.window if find(names[0]).time else None
     return many(asked.given, names, window=window, by=(dimension,), where=where)

@@ -16,6 +16,7 @@ from data.log.status import StreamStatus
 from data.store import Store
 from ingest.status import lags
 from metrics.answer import many
+from metrics.figure import Figure
 from metrics.sources import Given
 from metrics.window import Window
 
@@ -160,14 +161,20 @@ def unknown_figures(store: Store, now: datetime, statuses: Sequence[StreamStatus
     names = [name for name, *_ in _SHARES] + [name for name, *_ in PARTS]
     answers = many(Given(facts=facts, now=now, statuses=statuses), names, window=window)
     found = [
-        (f"{words.percent(answers[name][0].value)} {share}", f"{meaning}; last {SHARE_DAYS} days")
+        (f"{words.percent(f.value)} {share}{_apart(f, answers[name])}", f"{meaning}; last {SHARE_DAYS} days")
         for name, share, meaning in _SHARES
-        if answers[name][0].value
+        for f in answers[name]
+        if f.value
     ]
     for name, label, _ in PARTS:
         if answers[name][0].state == "not_armed":
             found.append((f"{label} in the margin", "; ".join(answers[name][0].reasons)))
     return found
+
+
+def _apart(figure: Figure, among: Sequence[Figure]) -> str:
+    """Name a figure's currency where there are others beside it."""
+    return f" in {figure.currency or 'an unknown currency'}" if len(among) > 1 else ""
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

@@ -60,7 +60,7 @@ def margin(asked: Asked) -> Margin:
     cells = {
         (str(f.dimensions.get("channel")), name): f
         for name in names
-        for f in split[name]
+        for f in reversed(split[name])  # what names its currency comes first, and stays
         if f.dimensions.get("channel")
     }
     cells |= {(ALL, name): whole[name][0] for name in names}

@@ -11,6 +11,7 @@ import polars as pl
 from actions.flow import Flow, Step, flow, steps
 from app.services import words
 from app.services.acting import desk_of
+from app.services.amounts import by_currency
 from app.services.figures import Asked, Tile, by, daily, in_words, moved, state_tile, tile
 from app.services.projection import projection
 from app.services.queue import board, title_of
@@ -42,7 +43,7 @@ class Todo:
 class Risk:
     """Margin expected to be lost to stockouts."""
 
-    total_minor: int  #: of the items that are likely to run out
+    total_minor: int  #: of the items that are likely to run out and are sold in this currency
     items: int  #: how many they are
     currency: str
     by_day: Sequence[tuple[date, int]]  #: the next 14 days, by the day on which the stock is expected to run out
@@ -64,17 +65,21 @@ def tiles(asked: Asked, risk: Risk) -> list[Tile]:
             state=risk.state, reason=risk.reason, delta="", tone="even",
             against=f"{words.plural(risk.items, 'item')} likely to run out",
             trend=[float(minor) for _, minor in risk.by_day],
+            note="" if asked.currency is None else f"{asked.currency} alone",
         ),
     ]  # fmt: skip
 
 
-def stock_risk(store: Store, now: datetime) -> Risk:
-    """Sum what the projection expects to lose, item by item."""
+def stock_risk(store: Store, now: datetime, currency: str | None = None) -> Risk:
+    """Sum what the projection expects to lose, item by item, of what is sold in a currency; None is the usual one."""
     frame = projection(store, now)
-    known = frame.filter(pl.col("expected_lost_margin_minor").is_not_null())
-    if known.is_empty():
+    sums = by_currency(frame, "expected_lost_margin_minor")
+    own = currency or next((code for code, _ in sums), "")
+    if own not in dict(sums):
         reason = next(iter(frame["reason"].drop_nulls().mode().sort().to_list()), "no stock is known")
+        reason = f"nothing that is sold in {own} can be projected" if sums else reason
         return Risk(total_minor=0, items=0, currency="", by_day=(), state="not_armed", reason=reason)
+    known = frame.filter(pl.col("expected_lost_margin_minor").is_not_null(), pl.col("currency") == own)
     days = [now.date() + timedelta(days=n) for n in range(AHEAD_DAYS)]
     falling = (
         known.filter(pl.col("stockout_on").is_not_null())
@@ -86,7 +91,7 @@ def stock_risk(store: Store, now: datetime) -> Risk:
     return Risk(
         total_minor=int(risky["expected_lost_margin_minor"].sum()),
         items=risky.height,
-        currency=str(known["currency"].drop_nulls().mode().sort().to_list()[0]),
+        currency=own,
         by_day=[(day, int(lost.get(day, 0))) for day in days],
         state="value",
         reason="",
@@ -199,7 +204,7 @@ def sentence(tiles: Sequence[Tile], days: int, risk: Risk) -> list[tuple[str, bo
         say(" of net sales stay as margin")
     if late := known.get("late_orders"):
         say("; " if parts else "")
-        say(f"{late.text} orders are late now", strong=True)
+        say("1 order is late now" if late.text == "1" else f"{late.text} orders are late now", strong=True)
     if risk.state == "value" and risk.total_minor:
         say(", and " if parts else "")
         say(words.money_compact(risk.total_minor, risk.currency), strong=True)
@@ -235,7 +240,8 @@ def case_steps(store: Store, day: date) -> list[Step]:
 def late_figures(asked: Asked) -> tuple[Figure, Figure]:
     """Give how many orders are late and what their open units are worth."""
     found = many(asked.given, ["late_orders", "late_value"], where=asked.filters("late_orders"))
-    return found["late_orders"][0], found["late_value"][0]
+    values = found["late_value"]
+    return found["late_orders"][0], next((f for f in values if f.currency == asked.currency), values[0])
 
 
 def orders_a_day(asked: Asked) -> tuple[list[tuple[date, Figure]], list[tuple[date, Figure]]]:
@@ -264,7 +270,7 @@ def changes(asked: Asked) -> list[Change]:
         return []
     found = []
     for name in ("net_sales_placed", "on_time_fill_rate_units", "cm2_pct"):
-        compared = compare(asked.given, name, window=asked.window, by=("channel",))
+        compared = compare(asked.given, name, window=asked.window, by=("channel",), where=asked.filters(name))
         known = [c for c in compared if c.delta is not None and c.figure.dimensions.get("channel")]
         if known:
             most = max(known, key=lambda c: abs(c.delta or 0))

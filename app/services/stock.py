@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from app.services import words
+from app.services.amounts import by_currency
 from app.services.projection import projection
 from app.services.workspace import facts
 from data.facts import ENTITY
@@ -33,8 +34,7 @@ class Shelf:
 
     frame: pl.DataFrame
     counts: dict[str, int]
-    lost_minor: int
-    currency: str
+    lost: Sequence[tuple[str, int]]  #: what the rows are expected to lose, by currency
     not_armed: str = ""  #: why nothing at all can be answered; empty where something can
 
 
@@ -62,8 +62,7 @@ def shelf(
     return Shelf(
         frame=chosen,
         counts={name: frame.height for name, frame in kinds.items()},
-        lost_minor=int(chosen["expected_lost_margin_minor"].sum() or 0),
-        currency=next(iter(chosen["currency"].drop_nulls().to_list()), ""),
+        lost=by_currency(chosen, "expected_lost_margin_minor"),
         not_armed=why_not(known),
     )
 

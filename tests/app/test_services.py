@@ -17,7 +17,7 @@ from app.services.masking import masked
 from app.services.memo import Memo
 from app.services.moments import answer_for_customer, compare, moments
 from app.services.orders import search
-from app.services.overview import Todo, late_figures, todos
+from app.services.overview import Todo, late_figures, sentence, stock_risk, tiles, todos
 from app.services.queue import board
 from app.services.stock import item, shelf
 from app.services.workspace import facts
@@ -229,7 +229,7 @@ def test_what_is_to_be_ordered_today_is_as_many_and_as_much_as_the_list_that_it_
     [todo] = [todo for todo in to_do(store) if todo.screen == "stock"]
     listed = shelf(store, NOW, only=todo.query["only"], location=None, search="")
     assert listed.frame["at_risk"].to_list() == [False], "not likely to run out, and still to be ordered by today"
-    assert (todo.what, todo.money_minor) == ("Order or move stock of 1 item today", listed.lost_minor)
+    assert (todo.what, todo.money_minor) == ("Order or move stock of 1 item today", dict(listed.lost)[todo.currency])
 
 
 def test_an_item_that_runs_out_is_one_thing_to_do_and_the_largest_expected_loss_comes_first(troubled: Store) -> None:
@@ -239,6 +239,13 @@ def test_an_item_that_runs_out_is_one_thing_to_do_and_the_largest_expected_loss_
     assert [todo.query.get("kind") for todo in found[1:]] == ["X22", "X10"]
     lost = {row.detector: row.expected_loss_minor for row in board(troubled).rows}
     assert [todo.money_minor for todo in found] == [lost["X37"], lost["X22"], lost["X10"]]
+
+
+def test_one_late_order_is_written_as_one(shop: Store) -> None:
+    question = Asked(facts=facts(shop), now=NOW, days=28)
+    risk = stock_risk(shop, NOW)
+    said = "".join(part for part, _ in sentence(tiles(question, risk), 28, risk))
+    assert "1 order is late now" in said
 
 
 def test_what_late_orders_are_worth_is_no_loss_and_outranks_none(shop: Store) -> None:

@@ -19,18 +19,20 @@ EVERY = "all"
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """What a page shows: the last so many whole days, one channel or all, one location or all."""
+    """What a page shows: the last so many whole days, one channel or all, one location or all, money of one kind."""
 
     days: int
     channel: str | None = None
     location: str | None = None
     day: date | None = None  #: one day instead of the last so many
+    currency: str | None = None  #: None where there is no other
 
     @property
     def query(self) -> dict[str, str]:
         """Give what an address says of it, so that a page that is gone to shows the same."""
         day = {} if self.day is None else {"day": self.day.isoformat()}
-        return {"days": str(self.days), **day, **dict(self.where)}
+        money = {} if self.currency is None else {"currency": self.currency}
+        return {"days": str(self.days), **day, **money, **dict(self.where)}
 
     @property
     def where(self) -> tuple[tuple[str, str], ...]:
@@ -39,16 +41,27 @@ class Chosen:
         return tuple((name, value) for name, value in pairs if value is not None)
 
 
-def filters(channels: Sequence[str] = (), locations: Sequence[str] = (), *, by_day: bool = False) -> Chosen:
+def filters(
+    channels: Sequence[str] = (), locations: Sequence[str] = (), currencies: Sequence[str] = (), *, by_day: bool = False
+) -> Chosen:
     """Draw the filters in one row and give what was chosen; they stay the same from page to page.
 
-    Where `by_day`, the address may name one day, which then stands in the place of the period.
+    Where `by_day`, the address may name one day, which then stands in the place of the period. Of several currencies
+    one is always chosen, because money of two is never added; the first is the usual one.
     """
     day = one_day("day", "all days") if by_day else None
     days = _days() if day is None else _named_days()
     channel = place("channel", channels, "All channels") if channels else None
     location = place("location", locations, "All locations") if locations else None
-    return Chosen(days=int(days), channel=channel, location=location, day=day)
+    currency = _currency(currencies) if len(currencies) > 1 else None
+    return Chosen(days=int(days), channel=channel, location=location, day=day, currency=currency)
+
+
+def _currency(options: Sequence[str]) -> str:
+    return choose(
+        "currency", options, default=options[0], label=lambda code: f"Money in {code}", shape="list", width=150,
+        everywhere=True,
+    )  # fmt: skip
 
 
 def _days() -> str:

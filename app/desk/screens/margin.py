@@ -9,7 +9,7 @@ from app.desk.components.badges import badge
 from app.desk.components.filters import Chosen, filters
 from app.desk.components.tables import Column, table
 from app.desk.components.text import esc, heading, put
-from app.desk.context import Visit, asked, colours, kept, locations
+from app.desk.context import Visit, asked, colours, kept, locations, money_in
 from app.desk.shell import empty, go, link, page
 from app.services import words
 from app.services.amounts import major
@@ -24,7 +24,7 @@ def show(visit: Visit) -> None:
             empty("No figures yet", "Margins appear once sales were shipped and items have a cost.")
             return
         with controls:
-            chosen = filters(locations=locations(visit))
+            chosen = filters(locations=locations(visit), currencies=money_in(visit))
         found = kept(visit, ("margin", chosen), lambda: margin(asked(visit, chosen)))
         if not found.bridge:
             empty("No sale in these days", _why(found))
@@ -38,13 +38,13 @@ def show(visit: Visit) -> None:
             put(heading("By channel", found.currency) + _table(found))
             with st.container(horizontal=True, gap="small"):
                 for channel in found.channels:
-                    link("rows", f"Rows of {channel}", metric="cm2", channel=channel, days=str(chosen.days))
+                    link("rows", f"Rows of {channel}", metric="cm2", **chosen.query | {"channel": channel})
                 for name, label in (
                     ("net_sales", "Rows of net sales"),
                     ("cm2", "Rows of CM2"),
                     ("uncosted_sales", "What has no cost"),
                 ):
-                    link("rows", label, metric=name, days=str(chosen.days))
+                    link("rows", label, metric=name, **chosen.query)
 
 
 def _why(found: Margin) -> str:

@@ -14,7 +14,7 @@ from app.desk.components.charts import Point
 from app.desk.components.filters import Chosen, filters
 from app.desk.components.stages import aging_chart
 from app.desk.components.text import esc, heading, note, put
-from app.desk.context import Visit, asked, channels, colours, kept
+from app.desk.context import Visit, asked, channels, colours, kept, money_in
 from app.desk.shell import empty, go, link, page
 from app.services import overview, words
 from app.services.amounts import major
@@ -32,7 +32,7 @@ def show(visit: Visit) -> None:
             empty("No figures yet", "The first data is being read. This page fills as soon as it is published.")
             return
         with controls:
-            chosen = filters(channels(visit))
+            chosen = filters(channels(visit), currencies=money_in(visit))
         tiles, risk, todos, quiet = _figures(visit, chosen)
         left, right = st.columns([6, 7], gap="small")
         with left, st.container(key="card-sentence", height="stretch"):
@@ -46,7 +46,7 @@ def show(visit: Visit) -> None:
 def _figures(visit: Visit, chosen: Chosen) -> tuple[list[Tile], Risk, list[Todo], str]:
     def make() -> tuple[list[Tile], Risk, list[Todo], str]:
         question = asked(visit, chosen)
-        risk = overview.stock_risk(visit.store, visit.moment)
+        risk = overview.stock_risk(visit.store, visit.moment, chosen.currency)
         late, value = overview.late_figures(question)
         todos = overview.todos(visit.store, visit.moment, late, value)
         return overview.tiles(question, risk), risk, todos, overview.quiet(late, risk)
@@ -58,7 +58,7 @@ def _rows(tile: Tile, chosen: Chosen) -> Rows:
     """Name where a tile's rows are: the rows of its metric, under the same filters."""
     if tile.name == "stock_risk":
         return ("stock", "Open the items", {})
-    return ("rows", "Open the rows", {"metric": tile.name, "days": str(chosen.days), **dict(chosen.where)})
+    return ("rows", "Open the rows", {"metric": tile.name, **chosen.query})
 
 
 def _sentence(tiles: Sequence[Tile], chosen: Chosen, risk: Risk) -> str:

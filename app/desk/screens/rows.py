@@ -10,11 +10,12 @@ from app.desk.components.badges import figure_badge
 from app.desk.components.export import grid
 from app.desk.components.filters import choose, filters
 from app.desk.components.text import esc, heading, marked, put
-from app.desk.context import Visit, asked, channels, kept, locations
+from app.desk.context import Visit, asked, channels, kept, locations, money_in
 from app.desk.shell import empty, page
 from app.services import words
 from app.services.figures import sum_in_words
 from app.services.rows import Made, Move, made_of, names
+from metrics.registry import find
 
 
 def show(visit: Visit) -> None:
@@ -28,7 +29,8 @@ def show(visit: Visit) -> None:
             return
         with controls:
             metric = choose("metric", list(labels), default="orders", label=labels.__getitem__, shape="list", width=300)
-            chosen = filters(channels(visit), locations(visit), by_day=True)
+            money = money_in(visit) if find(metric).monetary else ()
+            chosen = filters(channels(visit), locations(visit), money, by_day=True)
         made = kept(visit, ("rows", metric, chosen), lambda: made_of(asked(visit, chosen), metric))
         left, right = st.columns([2, 3], gap="small")
         with left, st.container(key="card-figure", height="stretch"):

@@ -18,7 +18,7 @@ from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, colours, kept, locations
 from app.desk.shell import empty, go, link, page
 from app.services import words
-from app.services.amounts import majors
+from app.services.amounts import majors, only
 from app.services.stock import ONLY, Item, Shelf, item, left_out, shelf
 
 MOST = 1_000  #: rows on the screen; the export has all
@@ -30,18 +30,18 @@ def show(visit: Visit) -> None:
         if not visit.publication:
             empty("No stock known yet", "Connect the warehouse or import a stock list, and orders to forecast from.")
             return
-        only, location, search, out = _filters(visit)
+        kind, location, search, out = _filters(visit)
         found = kept(
             visit,
-            ("shelf", only, location, search, out),
-            lambda: shelf(visit.store, visit.moment, only=only, location=location, search=search, out=out),
+            ("shelf", kind, location, search, out),
+            lambda: shelf(visit.store, visit.moment, only=kind, location=location, search=search, out=out),
         )
-        if found.not_armed and only not in ("unknown", "all"):
+        if found.not_armed and kind not in ("unknown", "all"):
             empty("Not armed", f"Nobody can say what runs out: {found.not_armed}. Start says what brings it.")
             return
         left, right = st.columns([13, 9], gap="small")
         with left, st.container(key="card-shelf"):
-            chosen = _grid(found, only)
+            chosen = _grid(found, kind)
         with right:
             if chosen is not None:
                 _detail(visit, chosen["sku"], chosen["location"])
@@ -50,7 +50,7 @@ def show(visit: Visit) -> None:
 def _filters(visit: Visit) -> tuple[str, str | None, str, date | None]:
     counts = kept(visit, "kinds", lambda: shelf(visit.store, visit.moment, only="all", location=None, search="")).counts
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        only = choose(
+        kind = choose(
             "only", list(ONLY), default="risk", label=lambda name: f"{ONLY[name]} {counts[name]:,}", shape="pills"
         )
         where = place("location", locations(visit), "All locations")
@@ -58,28 +58,29 @@ def _filters(visit: Visit) -> tuple[str, str | None, str, date | None]:
             "Item", key="sku", placeholder="SKU or name", label_visibility="collapsed", width=200, bind="query-params"
         )
         out = one_day("out", "any day")
-    return only, where, str(search or "").strip(), out
+    return kind, where, str(search or "").strip(), out
 
 
-def _grid(found: Shelf, only: str) -> dict[str, Any] | None:
-    lost = words.money_compact(found.lost_minor, found.currency)
+def _grid(found: Shelf, kind: str) -> dict[str, Any] | None:
+    currency = only(code for code, _ in found.lost)
+    lost = words.listed([words.money_compact(minor, code) for code, minor in found.lost])
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        told = f"{words.plural(found.frame.height, 'row')}, {lost} of margin expected to be lost"
+        told = f"{words.plural(found.frame.height, 'row')}{f', {lost} of margin expected to be lost' if lost else ''}"
         put(heading(told))
-        export(readable(found.frame.drop("arithmetic")), f"stock-{only}")
+        export(readable(found.frame.drop("arithmetic")), f"stock-{kind}")
     if found.frame.is_empty():
-        put(f'<div class="fw-empty"><b>None</b>{esc(_EMPTY[only])}</div>')
+        put(f'<div class="fw-empty"><b>None</b>{esc(_EMPTY[kind])}</div>')
         return None
     rows = found.frame.head(MOST)
     event: Any = st.dataframe(
-        _shown(rows),
+        _shown(rows).drop("Currency") if currency else _shown(rows),
         key=content_key("shelf", rows.select("sku", "location").iter_rows()),
         on_select="rerun",
         selection_mode="single-cell",
         hide_index=True,
         height=grid_height(rows.height, 560),
         row_height=ROW,
-        column_config=_columns(found.currency),
+        column_config=_columns(currency),
         alt="Items by expected lost margin",
     )
     place = next((row for row, _ in event.selection.cells if row < rows.height), 0)
@@ -100,6 +101,7 @@ def _shown(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("sku").alias("SKU"),
         pl.col("location").alias("At"),
         majors("expected_lost_margin_minor").round().cast(pl.Int64).alias("Lost"),  # no minus before nothing
+        pl.col("currency").fill_null(words.NOTHING).alias("Currency"),
         (pl.col("p_stockout") * 100).alias("P"),
         pl.col("stockout_on").dt.strftime("%-d %b").fill_null(words.NOTHING).alias("Out on"),
         pl.col("on_hand").alias("On hand"),
@@ -136,8 +138,9 @@ def _columns(currency: str) -> dict[str, Any]:
         "SKU": config.TextColumn(width=70),
         "At": config.TextColumn(width=60),
         "Lost": config.NumberColumn(
-            f"{currency} lost", format="localized", width=70, help="Margin expected to be lost"
+            f"{currency} lost" if currency else "Lost", format="localized", width=70, help="Margin expected to be lost"
         ),
+        "Currency": config.TextColumn("In", width=44),
         "P": config.ProgressColumn("P(out)", format="%.0f%%", min_value=0.0, max_value=100.0, width=86),
         "Out on": config.TextColumn(width=62, help="The day on which it is out with probability one half"),
         "On hand": config.NumberColumn(format="localized", width=64),
