@@ -144,6 +144,7 @@ class WorkStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     shipped_at: datetime | None = None
     status_since: datetime | None = None
     handling_minor: int = 0
+    currency: str = ""  #: of the handling; empty where it is the order's
     priority: int = 0  #: 0 as it comes; the higher, the earlier it is picked
     changes: tuple[PriorityChange, ...] = ()  #: of the priority, oldest first
     allocated: bool | None = None  #: all of its stock is set aside for it; None where the warehouse does not say
@@ -161,6 +162,7 @@ class ParcelStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     handed_over_at: datetime
     lines: tuple[Units, ...]
     freight_minor: int = 0
+    currency: str = ""  #: of the freight; empty where it is the order's
 
 
 class Scan(msgspec.Struct, frozen=True, array_like=True):
@@ -205,6 +207,7 @@ class InspectionStated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     received_at: datetime
     inspected_at: datetime | None = None
     cost_minor: int = 0  #: of the return: its label, taking it in, looking at it
+    currency: str = ""  #: of this cost; empty where it is the order's
 
 
 class PaymentMoved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="payment"):

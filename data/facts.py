@@ -68,7 +68,7 @@ TABLES: dict[str, FactTable] = {
         _table(
             "line_amount", "order",
             line_id=S, sku=S, channel=S, location=S, simulated=B,
-            entry=S,  # sale | refund | return | fee (of an order cancelled whole)
+            entry=S,  # sale | refund | return | fee (of an order cancelled whole) | cost (spent in another currency)
             posted_at=T, placed_at=T, currency=S, units=N,
             gross_minor=N, discount_minor=N, refund_minor=N, cogs_minor=N, shipping_minor=N,
             payment_fee_minor=N, marketplace_fee_minor=N, freight_minor=N, handling_minor=N, return_cost_minor=N,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -132,12 +132,37 @@ def _in(cost: str, currency: str) -> pl.Expr:
     return pl.when((pl.col(currency) == pl.col("currency")).fill_null(value=True)).then(pl.col(cost))
 
 
+def _prices(facts: Facts, item: pl.DataFrame, terms: pl.DataFrame, *, since: datetime) -> pl.DataFrame:
+    """Give what a unit of each SKU brought, in one currency: that of its cost if it sells in it, else the usual one."""
+    kept = pl.col("ordered_units") - pl.col("cancelled_units")
+    brought = (
+        facts.rows("order_line")
+        .filter(pl.col("kind") == "product", pl.col("placed_at") >= since, kept > 0)
+        .group_by("sku", pl.col("currency").alias("sold_in"))
+        .agg(
+            ((pl.col("net_minor") * kept / pl.col("ordered_units")).sum() / kept.sum()).alias("price_minor"),
+            kept.sum().alias("kept"),
+        )
+        .collect()
+    )
+    costed = item.filter(pl.col("unit_cost_minor").is_not_null()).select("sku", pl.col("currency").alias("cost_in"))
+    of_cost = [(pl.col("sold_in") == pl.col(name)).fill_null(value=False) for name in ("cost_in", "asked_in")]
+    return (
+        brought.join(costed, on="sku", how="left")
+        .join(terms.select("sku", "asked_in"), on="sku", how="left")
+        .sort(*of_cost, "kept", "sold_in", descending=[True, True, True, False])
+        .unique("sku", keep="first", maintain_order=True)
+        .select("sku", "price_minor", "sold_in")
+    )
+
+
 def buying_terms(facts: Facts, skus: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
     """Give supplier, lead time, MOQ, pack, cost, margin and currency of each row's SKU, in its order.
 
     The item's own supplier comes first, else the cheapest that has terms. The margin is what a unit brought in the last
     thirteen weeks (its list price where it did not sell) less its cost; null where price or cost is unknown, or where
-    both are known and not in the same currency.
+    both are known and not in the same currency. Of an item that sells in several, it is that of those sales that are in
+    the currency of its cost, else in the one in which most was sold.
     """
     item = facts.frame("item").select(
         pl.col("entity").alias("sku"), pl.col("supplier").alias("own"), "list_price_minor", "unit_cost_minor",
@@ -160,23 +185,7 @@ def buying_terms(facts: Facts, skus: pl.DataFrame, *, now: datetime) -> pl.DataF
         .drop("own", "is_own")
     )
     suppliers = facts.frame("supplier").select(pl.col("entity").alias("supplier"), "lead_time_days")
-    prices = (
-        facts.rows("order_line")
-        .filter(
-            pl.col("kind") == "product",
-            pl.col("placed_at") >= now - pl.duration(days=PRICE_DAYS),
-            pl.col("ordered_units") > pl.col("cancelled_units"),
-        )
-        .with_columns((pl.col("ordered_units") - pl.col("cancelled_units")).alias("kept"))
-        .group_by("sku")
-        .agg(
-            ((pl.col("net_minor") * pl.col("kept") / pl.col("ordered_units")).sum() / pl.col("kept").sum()).alias(
-                "price_minor"
-            ),
-            pl.col("currency").first().alias("sold_in"),
-        )
-        .collect()
-    )
+    prices = _prices(facts, item, terms, since=now - timedelta(days=PRICE_DAYS))
     joined = skus
     for other in (item, terms, prices):
         joined = joined.join(other, on="sku", how="left", maintain_order="left")

@@ -42,6 +42,15 @@ class _Posting:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What was done for an order, with what each piece of it cost."""
+
+    parcels: Sequence[ParcelStated]
+    works: Sequence[WorkStated]
+    inspections: Sequence[InspectionStated]
+
+
+@dataclass(frozen=True, slots=True)
 class _Refund:
     """Money that went back to the customer."""
 
@@ -71,12 +80,18 @@ def spread(
             share(live, component, allocate(total, weights))
     for work in works:
         touched = [lines[u.line] for u in work.lines if u.line in lines]
-        if work.handling_minor and touched:
+        if work.handling_minor and touched and _is_own(head, work.currency):
             share(touched, "handling_minor", allocate(work.handling_minor, _weights(touched)))
 
 
-def freight_shares(parcel: ParcelStated, lines: Mapping[str, Line]) -> list[int]:
+def freight_shares(head: Head | None, parcel: ParcelStated, lines: Mapping[str, Line]) -> list[int]:
     """Split a parcel's freight over what is in it, by value; units of unknown lines carry none."""
+    if head is None or not _is_own(head, parcel.currency):
+        return [0] * len(parcel.lines)
+    return _by_value(parcel, lines)
+
+
+def _by_value(parcel: ParcelStated, lines: Mapping[str, Line]) -> list[int]:
     weights = [max(lines[u.line].value(u.units), 0) if u.line in lines else 0 for u in parcel.lines]
     known = next((i for i, u in enumerate(parcel.lines) if u.line in lines), None)
     if known is None or not parcel.freight_minor:
@@ -91,7 +106,7 @@ def ledger(
     lines: Mapping[str, Line],
     payments: Sequence[PaymentMoved],
     returns: Sequence[ReturnStated],
-    inspections: Sequence[InspectionStated],
+    spent: Spent,
     reference: Reference,
 ) -> list[Row]:
     """Book the order: a row for each line and shipment, refund and inspected return."""
@@ -103,10 +118,11 @@ def ledger(
     if any(line.sent for line in lines.values()):
         refunds = _refunds(payments, returns)
         rows.extend(_refund_rows(head, lines, costs, refunds, returns))
-        rows.extend(_return_rows(head, lines, costs, inspections))
+        rows.extend(_return_rows(head, lines, costs, spent.inspections))
     if any(line.sent or line.due for line in lines.values()):  # what leaves carries the fees in the order's currency
         payments = [p for p in payments if not _is_own(head, p.currency)]
     rows.extend(_fee_rows(head, lines, payments))
+    rows.extend(_foreign_costs(head, lines, spent))
     return rows
 
 
@@ -274,7 +290,8 @@ def _return_rows(
     for inspection in inspections:
         at = inspection.inspected_at or inspection.received_at
         came = [(u, d) for u, d in zip(inspection.lines, inspection.dispositions, strict=True) if u.line in lines]
-        shares = allocate(inspection.cost_minor, [u.units for u, _ in came]) if came else []
+        own = inspection.cost_minor if _is_own(head, inspection.currency) else 0
+        shares = allocate(own, [u.units for u, _ in came]) if came else []
         for (units, disposition), share_ in zip(came, shares, strict=True):
             line = lines[units.line]
             before = back.get(units.line, 0)
@@ -304,6 +321,33 @@ def _fee_rows(head: Head, lines: Mapping[str, Line], payments: Sequence[PaymentM
                     marketplace_fee=part if of_market else 0,
                 )
                 rows.append(_row(head, line_id, line, posting))
+    return rows
+
+
+def _foreign_costs(head: Head, lines: Mapping[str, Line], spent: Spent) -> list[Row]:
+    """Book freight, handling and costs of returns that were paid in another currency, in that one, on their own day."""
+    rows: list[Row] = []
+
+    def book(at: datetime | None, currency: str, component: str, names: Sequence[str], parts: Sequence[int]) -> None:
+        for name, part in zip(names, parts, strict=True):
+            if part and name in lines:
+                posting = _Posting("cost", at or head.placed_at, currency=currency)
+                setattr(posting, component, part)
+                rows.append(_row(head, name, lines[name], posting))
+
+    for parcel in spent.parcels:
+        if not _is_own(head, parcel.currency):
+            names = [units.line for units in parcel.lines]
+            book(parcel.handed_over_at, parcel.currency, "freight", names, _by_value(parcel, lines))
+    for work in spent.works:
+        if not _is_own(head, work.currency) and (touched := [u.line for u in work.lines if u.line in lines]):
+            parts = allocate(work.handling_minor, _weights([lines[name] for name in touched]))
+            book(work.packed_at or work.released_at, work.currency, "handling", touched, parts)
+    for found in spent.inspections:
+        if not _is_own(head, found.currency) and (came := [u for u in found.lines if u.line in lines]):
+            parts = allocate(found.cost_minor, [u.units for u in came])
+            at = found.inspected_at or found.received_at
+            book(at, found.currency, "return_cost", [u.line for u in came], parts)
     return rows
 
 

@@ -20,7 +20,7 @@ from data.events import (
     WorkStated,
 )
 from data.facts import Row, Rows
-from data.fold.ledger import freight_shares, ledger, spread, unlinked_refunds
+from data.fold.ledger import Spent, freight_shares, ledger, spread, unlinked_refunds
 from data.fold.line import Head, Line, Sent
 from data.fold.link import by_line, by_return, work_by_line
 from data.fold.reference import Reference
@@ -68,7 +68,7 @@ def fold_order(order: str, stated: Sequence[Stated], reference: Reference) -> Ro
         (order, p.payment, p.kind, p.fee_kind, p.amount_minor, p.currency, p.at, channel) for p in payments
     ]
     _work(lines, works)
-    _ship(lines, parcels, works, by_file)
+    _ship(head, lines, parcels, works, by_file)
     _tell(lines, fulfilments)
     rows["shipment_line"] = _shipment_lines(order, head, lines, parcels, fulfilments)
     rows["return_line"] = _return_lines(order, channel, lines, returns, inspections)
@@ -78,7 +78,7 @@ def fold_order(order: str, stated: Sequence[Stated], reference: Reference) -> Ro
     _cancel(head, lines, works)
     spread(head, lines, payments, works)
     rows["order_line"] = [_order_line(head, line_id, line) for line_id, line in lines.items()]
-    rows["line_amount"] = ledger(head, lines, payments, returns, inspections, reference)
+    rows["line_amount"] = ledger(head, lines, payments, returns, Spent(parcels, works, inspections), reference)
     return rows
 
 
@@ -172,6 +172,7 @@ def _fulfilment_lines(order: str, held: Sequence[Stated]) -> list[Row]:
 
 
 def _ship(
+    head: Head | None,
     lines: Mapping[str, Line],
     parcels: Sequence[ParcelStated],
     works: Sequence[WorkStated],
@@ -187,7 +188,7 @@ def _ship(
     leaving = sorted([(p.handed_over_at, p.location) for p in parcels] + [(at, "") for at, _ in told])
     first = _first_shipment(leaving, works, lines)
     for parcel in parcels:
-        for units, freight in zip(parcel.lines, freight_shares(parcel, lines), strict=True):
+        for units, freight in zip(parcel.lines, freight_shares(head, parcel, lines), strict=True):
             if (line := lines.get(units.line)) is not None:
                 line.location = line.location or parcel.location
                 sent = Sent(parcel.handed_over_at, units.units, freight)

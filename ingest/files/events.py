@@ -31,7 +31,7 @@ from data.money import to_minor
 from ingest.files.identify import LINE
 
 #: Raised with every change of what the same row of a file states.
-PARSER = 1
+PARSER = 2
 
 Row = dict[str, Any]
 Build = Callable[[Row, str, datetime], Event]
@@ -110,7 +110,7 @@ def shipment(row: Row, authority: str, _instant: datetime) -> ParcelStated:
         parcel=row["parcel"], order=_order(row["order"], authority), location=row["location"], carrier=row["carrier"],
         tracking=row["tracking"] or row["parcel"], handed_over_at=_at(row["handed_over_at"]),
         lines=(Units(row["line"] or row[LINE], row["sku"], row["units"]),),
-        freight_minor=_minor(row["freight"], row["currency"]),
+        freight_minor=_minor(row["freight"], row["currency"]), currency=row["currency"] if row["freight"] else "",
     )  # fmt: skip
 
 

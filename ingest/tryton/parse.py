@@ -329,6 +329,7 @@ def _parcels(raw: Shipment, order: str, moves: Sequence[Move], left: datetime, c
             location=_place(raw.warehouse, context), carrier=raw.carrier.rec_name if raw.carrier else "",
             tracking=plain((tracked.get(box) if box is not None else None) or whole, "tracking"),
             handed_over_at=left, lines=_units(inside, context), freight_minor=freight if n == 0 else 0,
+            currency=currency if freight else "",
         )
         for n, (box, inside) in enumerate(boxes.items())
     ]  # fmt: skip

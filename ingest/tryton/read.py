@@ -21,7 +21,7 @@ STREAMS = {
         Stream(name="suppliers", interval=15 * MINUTES, grace=15 * MINUTES),
         Stream(name="terms", interval=15 * MINUTES, grace=15 * MINUTES, parser=2),
         Stream(name="sales", interval=MINUTES, grace=5 * MINUTES),
-        Stream(name="shipments", interval=MINUTES, grace=5 * MINUTES, parser=2),
+        Stream(name="shipments", interval=MINUTES, grace=5 * MINUTES, parser=3),
         Stream(name="returns", interval=5 * MINUTES, grace=10 * MINUTES, parser=2),
         Stream(name="transfers", interval=5 * MINUTES, grace=10 * MINUTES),
         Stream(name="purchases", interval=5 * MINUTES, grace=10 * MINUTES),

@@ -199,7 +199,8 @@ def work(raw: Work, context: Context) -> WorkStated:
         lines=tuple(Units(line.line, line.sku, line.ordered) for line in raw.lines),
         released_at=maybe_utc(raw.released_at), picked_at=maybe_utc(raw.picked_at), packed_at=maybe_utc(raw.packed_at),
         shipped_at=maybe_utc(raw.shipped_at), status_since=_status_since(raw),
-        handling_minor=minor(raw.handling_cost, raw.currency or context.currency), priority=raw.priority,
+        handling_minor=minor(raw.handling_cost, raw.currency or context.currency),
+        currency=raw.currency or context.currency, priority=raw.priority,
         changes=tuple(PriorityChange(utc(c.at), c.before, c.after, c.reference) for c in raw.changes),
         version=raw.version,
     )  # fmt: skip
@@ -223,6 +224,7 @@ def shipment(raw: Shipment, context: Context) -> ParcelStated:
         tracking=plain(raw.tracking, "tracking"), handed_over_at=utc(raw.handed_over_at),
         lines=tuple(Units(line.line, line.sku, line.quantity) for line in raw.lines),
         freight_minor=minor(raw.freight_cost, raw.currency or context.currency),
+        currency=raw.currency or context.currency,
     )  # fmt: skip
 
 
@@ -251,6 +253,7 @@ def inspection(raw: Inspection, context: Context) -> InspectionStated:
         dispositions=tuple(line.disposition for line in raw.lines), received_at=utc(raw.received_at),
         inspected_at=maybe_utc(raw.inspected_at),
         cost_minor=minor(raw.return_cost, raw.currency or context.currency),
+        currency=raw.currency or context.currency,
     )  # fmt: skip
 
 

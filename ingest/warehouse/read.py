@@ -13,10 +13,10 @@ STREAMS = {
     for stream in (
         Stream(name="locations", interval=15 * MINUTES, grace=15 * MINUTES),
         Stream(name="stock", interval=MINUTES, grace=5 * MINUTES),
-        Stream(name="work", interval=MINUTES, grace=5 * MINUTES, parser=2),
-        Stream(name="shipments", interval=MINUTES, grace=5 * MINUTES),
+        Stream(name="work", interval=MINUTES, grace=5 * MINUTES, parser=3),
+        Stream(name="shipments", interval=MINUTES, grace=5 * MINUTES, parser=2),
         Stream(name="stock_history", interval=60 * MINUTES, grace=60 * MINUTES),
-        Stream(name="inspections", interval=5 * MINUTES, grace=10 * MINUTES),
+        Stream(name="inspections", interval=5 * MINUTES, grace=10 * MINUTES, parser=2),
         Stream(name="transfers", interval=5 * MINUTES, grace=10 * MINUTES),
     )
 }

@@ -25,7 +25,7 @@ from data.facts import ENTITY, TABLES, Rows
 from data.fold.fold import fold
 from data.fold.reference import Reference
 from data.fold.settle import Stated
-from tests.factories import NOON, a_line, a_return, a_work, an_inspection, an_order
+from tests.factories import NOON, a_line, a_return, a_work, an_inspection, an_item, an_order
 
 
 def folded(*said: tuple[str, Event]) -> Rows:
@@ -105,6 +105,15 @@ def test_what_a_supplier_asks_is_in_the_units_of_its_own_currency() -> None:
     assert [asked("1200", "JPY"), asked("1.255", "KWD"), asked("1.25", "GBP")] == [
         (1_200, "JPY"), (1_255, "KWD"), (125, "GBP"),
     ]  # fmt: skip
+
+
+def test_a_price_in_another_currency_than_the_cost_is_left_out_not_relabelled() -> None:
+    # A shop states a price of 20.00 EUR, and the ERP, which keeps its books in yen, a cost of 900.
+    price = ItemStated(sku="A", name="Mug", list_price=Decimal(20), currency="EUR")
+    [both] = named(folded(("shop", price), ("tryton", an_item("A", ("2026-01-01", "900"), currency="JPY"))), "item")
+    assert (both["list_price_minor"], both["unit_cost_minor"], both["currency"]) == (None, 900, "JPY")
+    [alone] = named(folded(("shop", price)), "item")
+    assert (alone["list_price_minor"], alone["unit_cost_minor"], alone["currency"]) == (2000, None, "EUR")
 
 
 def test_an_item_remembers_which_systems_know_its_code() -> None:

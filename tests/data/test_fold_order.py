@@ -309,6 +309,29 @@ def test_money_that_moved_in_another_currency_is_booked_in_its_own() -> None:
     assert sorted(ledger(rows, "currency", "refund_minor", entry="refund")) == [("EUR", 400), ("GBP", 300)]
 
 
+def test_what_was_spent_in_another_currency_is_booked_in_its_own_on_its_own_day() -> None:
+    # 2 of A at 5.00 GBP: a parcel for 650 yen, picked for 0.90 EUR, taken back for 1.20 EUR.
+    rows = fold(
+        an_order(ORDER, a_line(units=2, price="5.00")),
+        a_work("W1", ORDER, packed_at=NOON, handling_minor=90, currency="EUR"),
+        a_parcel("P1", ORDER, ("1", "A", 2), freight_minor=650, currency="JPY"),
+        a_return("R1", ORDER, ("1", "A", 2)),
+        an_inspection("I1", "R1", ORDER, ("1", "A", 2), cost_minor=120, currency="EUR"),
+    )
+    amounts = ("freight_minor", "handling_minor", "return_cost_minor")
+    assert ledger(rows, *amounts, entry="sale") == [(0, 0, 0)]
+    assert ledger(rows, "return_cost_minor", entry="return") == [(0,)]
+    booked = ledger(rows, "currency", *amounts, entry="cost")
+    assert sorted(booked) == [("EUR", 0, 0, 120), ("EUR", 0, 90, 0), ("JPY", 650, 0, 0)]
+    assert (NOON,) in ledger(rows, "posted_at", entry="cost")
+
+
+def test_what_was_spent_in_a_currency_that_nobody_named_is_the_orders() -> None:
+    rows = fold(an_order(ORDER, a_line()), a_parcel("P1", ORDER, ("1", "A", 2), freight_minor=65, currency=""))
+    assert ledger(rows, "currency", "freight_minor", entry="sale") == [("GBP", 65)]
+    assert ledger(rows, "currency", entry="cost") == []
+
+
 def test_what_a_return_costs_is_booked_with_its_inspection_and_split_by_units() -> None:
     # 3 of A and 1 of B came back for 4.01 together: 401 pence by 3:1 are 301 and 100.
     order = an_order(ORDER, a_line("1", "A", 3), a_line("2", "B", 1))

@@ -167,6 +167,21 @@ def test_a_cost_in_another_currency_than_the_sales_is_unknown_here() -> None:
     assert asked_in_pounds["expected_lost_margin_minor"] > 0
 
 
+def test_the_margin_of_what_sells_in_two_currencies_is_that_of_the_sales_in_the_currency_of_its_cost() -> None:
+    # A mug costs 2.00 GBP and sells at 5.00 GBP; twice as many are sold at 900 yen.
+    pounds = orders_a_day(2)
+    yen = [
+        {**line, "entity": f"{line['entity']}-Y{n}", "currency": "JPY", "net_minor": 900}
+        for line in pounds
+        for n in (1, 2)
+    ]
+    alone, both = (projected(stock_position=stock(20), order_line=lines) for lines in (pounds, [*pounds, *yen]))
+    assert (alone["unit_margin_minor"], both["unit_margin_minor"], both["currency"]) == (300, 300, "GBP")
+    item: Tables = [{"entity": "MUG", "kind": "product", "supplier": "KILN"}]
+    uncosted = projected(stock_position=stock(20), order_line=[*pounds, *yen], item=item)
+    assert (uncosted["unit_margin_minor"], uncosted["currency"]) == (None, "JPY"), "most are sold in yen"
+
+
 def test_the_arithmetic_of_an_order_adds_up() -> None:
     row = projected(
         stock_position=stock(20), terms=[{"entity": "t", "supplier": "KILN", "sku": "MUG", "moq": 48, "pack": 12}]
