@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -125,6 +126,22 @@ class stoppable:  # noqa: N801 -- reads as a clause: `with stoppable() as stoppi
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stop = True
+
+
+def hold(lock: Path, refusal: str) -> sqlite3.Connection:
+    """Take a lock that no other process has, until it is closed or this process ends, however it ends.
+
+    Raises:
+        ConfigError: another process holds it; the message is the refusal.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    held = sqlite3.connect(lock, timeout=0, isolation_level=None)
+    try:
+        held.execute("BEGIN EXCLUSIVE")  # the lock that every system has which the store runs on
+    except sqlite3.OperationalError as error:
+        held.close()
+        raise ConfigError(refusal) from error
+    return held
 
 
 def free_port() -> int:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from app.processes import Child, free_port, require_free, stop, supervise
+from app.cli.serve import start
+from app.processes import Child, free_port, hold, require_free, stop, supervise
 from app.progress import Progress, read_progress, write_progress
 from data.errors import ConfigError, FillwellError, StoreError
 
@@ -80,6 +83,47 @@ def test_a_process_that_ignores_the_request_to_end_is_ended(tmp_path: Path, monk
         time.sleep(0.02)
     stop([deaf])
     assert deaf.ended
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of a demo workspace that somebody works in."""
+    monkeypatch.setenv("FILLWELL_HOME", str(tmp_path))
+    monkeypatch.setenv("PORT", str(free_port()))
+    kept = tmp_path / "workspaces" / "demo" / "log.db"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    return kept
+
+
+def test_a_demo_that_is_served_is_not_begun_anew_by_a_second_start(demo: Path) -> None:
+    with (
+        closing(hold(demo.parents[2] / "demo.lock", "served")),
+        pytest.raises(ConfigError, match="served already; end that one"),
+    ):
+        start(workspace="demo", role="all", browser=False)
+    assert demo.exists()
+
+
+def test_a_start_on_a_taken_port_leaves_the_demo_as_it_is(demo: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", int(os.environ["PORT"])))
+        other.listen()
+        with pytest.raises(ConfigError, match="is taken"):
+            start(workspace="demo", role="all", browser=False)
+    assert demo.exists()
+
+
+def test_a_workspace_that_there_is_not_is_not_made(demo: Path) -> None:
+    with pytest.raises(ConfigError, match="give demo"):
+        start(workspace="dmeo", role="all", browser=False)
+    assert [folder.name for folder in demo.parents[1].iterdir()] == ["demo"]
+
+
+def test_a_lock_is_free_again_when_its_holder_ends(tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from app.processes import hold; hold(Path(sys.argv[1]), 'x')"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "l")], check=True)
+    hold(tmp_path / "l", "held still").close()
 
 
 def test_a_taken_port_is_said_before_anything_starts() -> None:
