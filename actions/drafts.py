@@ -120,7 +120,7 @@ def drafting(
     words: str,
     why: tuple[str, ...],
     harmless: str,
-    unit_cost_minor: int,
+    unit_cost_minor: int | None,
     free_units: int | None = None,
     blocked: str | None = None,
 ) -> Draft:
@@ -137,7 +137,7 @@ def drafting(
         side_effects=(harmless,),
         reversible="until it is sent, by cancelling the draft",
         expected={**parties, "sku": case["sku"], "units": units, "status": "draft"},
-        value_minor=units * unit_cost_minor,
+        value_minor=None if unit_cost_minor is None else units * unit_cost_minor,
         currency=case["currency"],
         free_units=free_units,
         blocked=blocked,

@@ -315,14 +315,21 @@ def _card(
     )  # fmt: skip
 
 
-def _limits(desk: Desk, policy: Policy, value_minor: int) -> tuple[list[str], str | None]:
+def _is_above(limit: int | None, value_minor: int | None) -> bool:
+    """Tell whether a value may be above a limit: one that nobody knows may be."""
+    return limit is not None and (value_minor is None or value_minor > limit)
+
+
+def _limits(desk: Desk, policy: Policy, value_minor: int | None) -> tuple[list[str], str | None]:
     """Say which limits the action touches, and which of them forbids it."""
     hit: list[str] = []
     blocked = None
-    if policy.second_above_minor is not None and value_minor > policy.second_above_minor:
-        hit.append(f"worth {value_minor} minor units, above {policy.second_above_minor}: a second person must approve")
-    if policy.most_minor is not None and value_minor > policy.most_minor:
-        blocked = f"worth {value_minor} minor units; {policy.type} may move {policy.most_minor} at most"
+    worth = "what it is worth is not known" if value_minor is None else f"worth {value_minor} minor units"
+    if _is_above(policy.second_above_minor, value_minor):
+        above = "" if value_minor is None else f", above {policy.second_above_minor}"
+        hit.append(f"{worth}{above}: a second person must approve")
+    if _is_above(policy.most_minor, value_minor):
+        blocked = f"{worth}; {policy.type} may move {policy.most_minor} at most"
     if policy.most_a_day is not None:
         a = t.action.c
         counted = sa.select(sa.func.count()).where(
@@ -354,7 +361,7 @@ def _store(
         expected=dict(draft.expected), reference=card.reference, system=system,
     )  # fmt: skip
     command = msgspec.json.encode(intent, order="sorted").decode()
-    second = policy.second_above_minor is not None and draft.value_minor > policy.second_above_minor
+    second = _is_above(policy.second_above_minor, draft.value_minor)
     status = "shadow" if policy.ladder == "shadow" else "planned"
     if policy.ladder == "auto" and not card.stale and not second:
         status = "approved"
@@ -398,7 +405,8 @@ def _store(
             sa.insert(t.action).values(
                 key=key, case_id=case_id, type=kind.id, system=look.connection, target=draft.target, command=command,
                 plan=msgspec.json.encode(card).decode(), status=status, direction=draft.direction,
-                value_minor=draft.value_minor, undoes=undoes, needs_second=second, planned_at=now, planned_by=by.name,
+                value_minor=draft.value_minor or 0, undoes=undoes, needs_second=second, planned_at=now,
+                planned_by=by.name,
                 approved_at=now if status == "approved" else None,
             )
         )  # fmt: skip

@@ -100,7 +100,7 @@ class Draft:
     side_effects: tuple[str, ...] = ()
     repeat: str = ""  #: why the same again is harmless, where it is not the system's own promise
     expected: Mapping[str, object] = field(default_factory=dict)  #: what the read-back is judged by
-    value_minor: int = 0
+    value_minor: int | None = 0  #: None where nobody knows what it is worth
     currency: str = ""
     free_units: int | None = None  #: what is free where its units come from
     blocked: str | None = None
@@ -139,7 +139,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     side_effects: tuple[str, ...]
     reversible: str
     limits: tuple[str, ...]
-    value_minor: int
+    value_minor: int | None
     currency: str
     reference: str
     blocked: str | None = None

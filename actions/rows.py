@@ -50,7 +50,9 @@ def actions(
 
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """Turn a stored action into values that a person or a program can read."""
-    return plain(row, times=_TIMES, documents=_DOCUMENTS)
+    found = plain(row, times=_TIMES, documents=_DOCUMENTS)
+    # The column holds a number for every action; the card says whether anybody knows it.
+    return found | ({"value_minor": found["plan"]["value_minor"]} if found.get("plan") else {})
 
 
 def intent_of(row: Mapping[str, Any]) -> Intent:

@@ -107,6 +107,18 @@ class View:
             self._memo["atp"] = available_to_promise(self.facts)
         return self._memo["atp"]
 
+    def minor_of(self, sku: str, column: str, currency: str) -> int | None:
+        """Give what an item costs or lists at, in a currency; None where it is unknown, or known in another one."""
+        item = self.facts.frame("item").filter(pl.col("entity") == sku)
+        if item.is_empty() or not is_same(currency, item["currency"][0]):
+            return None
+        return None if item[column][0] is None else int(item[column][0])
+
+
+def is_same(currency: str | None, other: str | None) -> bool:
+    """Tell whether two amounts may be reckoned together; one whose currency nobody named is taken for the other's."""
+    return not currency or not other or currency == other
+
 
 def lateness(view: View) -> dict[tuple[str, str], timedelta]:
     """Tell which scheduled streams are late, and since how long they say nothing."""

@@ -6,7 +6,7 @@ import polars as pl
 
 from actions.commands.push_fulfilment import look
 from actions.plans import ActionType, Ask, Change, Draft, Intent, Meanwhile, Verdict
-from actions.view import View, number_of
+from actions.view import View, is_same, number_of
 from data.errors import RequestError
 from data.events import Event, OrderStated
 from data.money import written
@@ -19,7 +19,7 @@ def plan(ask: Ask) -> Draft:
     order, cause = the_order(ask.remote, ask.look.key), str(ask.choice.get("cause", "supply"))
     if cause not in CAUSES:
         raise RequestError(f"an order is cancelled because of {', '.join(CAUSES)}, not of {cause!r}")
-    number, captured = number_of(order.order), _captured(order.order, ask.view)
+    number, captured = number_of(order.order), _captured(order, ask.view)
     return Draft(
         target=f"order/{order.order}",
         words=f"{ask.look.connection}: cancel order {number} ({cause})",
@@ -33,7 +33,7 @@ def plan(ask: Ask) -> Draft:
             "the channel refuses it while a fulfilment lives",
         ),
         side_effects=(
-            f"the channel gives {written(captured, order.currency)} back and may write to the customer",
+            f"the channel gives {_back(captured, order.currency)} back and may write to the customer",
             "what was reserved for it can be sold again; the ERP's document is cancelled by itself, not by this",
         ),
         reversible="no: the customer orders anew",
@@ -75,8 +75,15 @@ def _blocked(order: OrderStated) -> str | None:
     return None
 
 
-def _captured(order: str, view: View) -> int:
-    mine = view.facts.frame("payment").filter(pl.col("entity") == order)
+def _back(captured: int | None, currency: str) -> str:
+    return "all that was paid (in several currencies)" if captured is None else written(captured, currency)
+
+
+def _captured(order: OrderStated, view: View) -> int | None:
+    """Give what is held of the order's payments; None where some moved in another currency: nothing is converted."""
+    mine = view.facts.frame("payment").filter(pl.col("entity") == order.order, pl.col("kind") != "fee")
+    if not all(is_same(order.currency, currency) for currency in mine["currency"]):
+        return None
     sign = pl.when(pl.col("kind") == "capture").then(1).when(pl.col("kind") == "refund").then(-1).otherwise(0)
     return int(mine.select((pl.col("amount_minor") * sign).sum()).item() or 0)
 

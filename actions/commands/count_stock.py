@@ -34,8 +34,7 @@ def plan(ask: Ask) -> Draft:
     if "units" not in ask.choice or booked.is_empty():
         raise RequestError(f"count {sku} at {location or 'its location'} and give what lies there: --set units=N")
     before, units = int(booked["units"][0]), int(ask.choice["units"])
-    item = ask.view.facts.frame("item").filter(pl.col("entity") == sku)
-    cost = int(item["unit_cost_minor"][0] or 0) if item.height else 0
+    cost = ask.view.minor_of(sku, "unit_cost_minor", ask.case["currency"])
     return Draft(
         target=f"stock/{sku}@{location}",
         words=f"{ask.look.connection}: book {units} of {sku} at {location} instead of {before}",
@@ -46,7 +45,7 @@ def plan(ask: Ask) -> Draft:
         side_effects=("the difference is booked as gained or lost at cost",),
         reversible="by another count",
         expected={"sku": sku, "location": location, "on_hand": units, "before": before},
-        value_minor=abs(units - before) * cost,
+        value_minor=None if cost is None else abs(units - before) * cost,
         currency=ask.case["currency"],
         blocked="the books say that already" if units == before else None,
     )

@@ -23,7 +23,7 @@ from actions.drafts import (
     still_wanted,
 )
 from actions.plans import ActionType, Ask, Draft, Intent, Look, Meanwhile, Verdict
-from actions.view import View
+from actions.view import View, is_same
 from data.errors import RequestError
 from data.events import Event, PurchaseStated
 
@@ -61,7 +61,7 @@ def plan(ask: Ask) -> Draft:
         words=f"draft a purchase of {units:,} × {case['sku']} from {name} for {location}{by}",
         why=(*wanted.why, *filter(None, (rounding, None if cost is not None else _NO_COST))),
         harmless="none: a draft goes to nobody until a person sends it",
-        unit_cost_minor=cost or 0,
+        unit_cost_minor=cost,
         blocked=wanted.blocked,
     )
 
@@ -118,19 +118,14 @@ def _supplier(case: Mapping[str, Any], view: View) -> dict[str, Any]:
     term: dict[str, Any] = (
         terms.to_dicts()[0] if terms.height else {"moq": 1, "pack": 1, "unit_cost_minor": None, "currency": None}
     )
-    costs = [one["unit_cost_minor"] for one in (term, *items.to_dicts()) if _in_currency_of(case, one["currency"])]
+    asked = term["unit_cost_minor"] if is_same(term["currency"], case["currency"]) else None
     return {
         "supplier": name,
         "connection": suppliers["connection"][0],
         "moq": term["moq"] or 1,
         "pack": term["pack"] or 1,
-        "unit_cost_minor": next(filter(None, costs), None),
+        "unit_cost_minor": asked or view.minor_of(sku, "unit_cost_minor", case["currency"]),
     }
-
-
-def _in_currency_of(case: Mapping[str, Any], currency: str | None) -> bool:
-    """Tell whether a cost may be counted in the case's money: nothing is converted."""
-    return not currency or not case["currency"] or currency == case["currency"]
 
 
 def _wanted(case: Mapping[str, Any], ask: Ask) -> Wanted:

@@ -50,7 +50,7 @@ def plan(ask: Ask) -> Draft:
         words=f"draft a transfer of {units:,} × {case['sku']} from {origin} to {location}",
         why=(*wanted.why, f"{wanted.units:,} are wanted at {location}", f"{origin} has {spare:,} free to promise"),
         harmless="none: a draft moves nothing until a person sends it",
-        unit_cost_minor=_unit_cost(case, ask.view),
+        unit_cost_minor=ask.view.minor_of(case["sku"], "unit_cost_minor", case["currency"]),
         free_units=spare,
         blocked=wanted.blocked or (None if units > 0 else f"{origin} has nothing free"),
     )
@@ -108,11 +108,6 @@ def _origin(case: Mapping[str, Any], ask: Ask) -> tuple[str, int]:
     spare = {row["location"]: row["atp"] - leaving(ask, row["location"]) for row in free.to_dicts()}
     best = min(spare, key=lambda location: (-spare[location], location))
     return best, max(int(spare[best]), 0)
-
-
-def _unit_cost(case: Mapping[str, Any], view: View) -> int:
-    item = view.facts.frame("item").filter(pl.col("entity") == case["sku"])
-    return int(item["unit_cost_minor"][0] or 0) if item.height else 0
 
 
 ACTION: ActionType[None] = ActionType(

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhile, Verdict
-from actions.view import View, number_of
+from actions.view import View, is_same, number_of
 from data.errors import RequestError
 from data.events import Event, PaymentMoved
 from data.money import written
@@ -34,7 +34,15 @@ def plan(ask: Ask) -> Draft:
     if captures.is_empty():
         raise RequestError(f"nothing was captured for order {number_of(order)}; there is nothing to give back")
     capture = captures.to_dicts()[0]
+    if not is_same(str(capture["currency"]), ask.case["currency"]):
+        raise RequestError(
+            f"order {number_of(order)} was paid in {capture['currency']}, and the case counts in "
+            f"{ask.case['currency']}: nothing is converted, so refund it where it was paid"
+        )
     refunds = moved.filter(pl.col("kind") == "refund")
+    elsewhere = moved.filter(
+        pl.col("kind").is_in(("capture", "refund")), pl.col("currency") != "", pl.col("currency") != capture["currency"]
+    )
     returned = int(refunds["amount_minor"].sum())
     left = int(captures["amount_minor"].sum()) - returned
     amount = int(ask.choice.get("amount_minor", _missing(ask.case)))
@@ -61,8 +69,16 @@ def plan(ask: Ask) -> Draft:
         expected={"order": order, "amount_minor": amount, "known": sorted(refunds["payment"])},
         value_minor=amount,
         currency=currency,
-        blocked=f"only {written(left, currency)} are left of what was captured" if amount > left else None,
+        blocked=_blocked(elsewhere, amount, left, currency),
     )  # fmt: skip
+
+
+def _blocked(elsewhere: pl.DataFrame, amount: int, left: int, currency: str) -> str | None:
+    if elsewhere.height:
+        told = ", ".join(f"{kind} of {written(minor, code)}" for kind, minor, code in
+                         elsewhere.select("kind", "amount_minor", "currency").iter_rows())  # fmt: skip
+        return f"money of it moved in another currency ({told}): nothing is converted, so nobody can say what is left"
+    return f"only {written(left, currency)} are left of what was captured" if amount > left else None
 
 
 def finds(intent: Intent, event: Event) -> bool:

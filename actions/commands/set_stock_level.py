@@ -31,6 +31,7 @@ def plan(ask: Ask) -> Draft:
         )
     buffer = int(ask.choice.get("buffer", 0))
     quantity = max(int(ask.choice.get("quantity", (row or {}).get("expected", 0) - buffer)), 0)
+    price = ask.view.minor_of(level.sku, "list_price_minor", case["currency"])
     return Draft(
         target=f"level/{level.level}",
         words=f"{ask.look.connection}: keep {quantity} of {level.sku} at {level.location} instead of {level.stocked}",
@@ -43,7 +44,7 @@ def plan(ask: Ask) -> Draft:
         side_effects=("none: no customer is written to",),
         reversible="until the level moves again, by setting it back",
         expected=_expected(level, quantity),
-        value_minor=abs(quantity - level.stocked) * _price(level.sku, ask.view),
+        value_minor=None if price is None else abs(quantity - level.stocked) * price,
         currency=case["currency"],
         blocked=_blocked(level, quantity, ask),
     )
@@ -136,11 +137,6 @@ def _change(connection: str, level: LevelStated, quantity: int) -> Change:
 
 def _expected(level: LevelStated, quantity: int) -> dict[str, object]:
     return {"stocked": quantity, "before": level.stocked, "sku": level.sku, "location": level.location}
-
-
-def _price(sku: str, view: View) -> int:
-    item = view.facts.frame("item").filter(pl.col("entity") == sku)
-    return int(item["list_price_minor"][0] or 0) if item.height else 0
 
 
 ACTION: ActionType[None] = ActionType(

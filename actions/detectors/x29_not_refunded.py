@@ -2,6 +2,9 @@
 
 Due is at least the net value of the units that were cancelled or returned; of an order that was cancelled whole, all
 that was captured. Never more than was captured.
+
+Nothing is converted: where money of an order moved in another currency than its own, nobody can say what is missing,
+and nothing is found.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ def find(view: View, p: Parameters) -> pl.DataFrame:
     owing = (
         _due(view)
         .join(_money(view), on="entity")
+        .join(_elsewhere(view), on="entity", how="anti")
         .with_columns(pl.when("is_whole").then("captured").otherwise(pl.min_horizontal("due", "captured")).alias("due"))
         .with_columns((pl.col("due") - pl.col("refunded")).alias("missing"))
         .filter((pl.col("missing") > p.kept_share * pl.col("due")) & (pl.col("due") > 0))
@@ -78,6 +82,17 @@ def _money(view: View) -> pl.DataFrame:
         .join(booked, on="entity", how="left")
         .with_columns(pl.max_horizontal("paid_back", pl.col("booked").fill_null(0)).alias("refunded"))
     )
+
+
+def _elsewhere(view: View) -> pl.DataFrame:
+    """Name the orders of which money was captured or given back in another currency than the order's."""
+    own = view.facts.frame("order_line").select("entity", pl.col("currency").alias("own")).unique("entity")
+    moved = [
+        view.facts.frame("payment").filter(pl.col("kind").is_in(("capture", "refund"))),
+        view.facts.frame("line_amount").filter(pl.col("refund_minor") != 0),
+    ]
+    every = pl.concat([frame.select("entity", "currency") for frame in moved]).join(own, on="entity")
+    return every.filter(pl.col("currency") != "", pl.col("own") != "", pl.col("currency") != pl.col("own"))
 
 
 def _finding(row: dict[str, Any], view: View, p: Parameters) -> Finding:

@@ -23,7 +23,7 @@ class Line:
     words: str
     status: str
     direction: str
-    value_minor: int
+    value_minor: int | None  #: None where nobody knows it
     currency: str
     side_effects: Sequence[str]
 
@@ -49,7 +49,7 @@ class Basket:
         """Sum what they move, by currency."""
         sums: Counter[str] = Counter()
         for line in self.lines:
-            sums[line.currency] += line.value_minor
+            sums[line.currency] += line.value_minor or 0
         return sorted((currency, minor) for currency, minor in sums.items() if currency)
 
     @property

@@ -15,9 +15,10 @@ from actions import outbox
 from actions.cases import Filters, queue, show
 from actions.detect import detect
 from actions.planning import Planned
+from actions.policy import set_policy
 from actions.view import View
 from data.errors import RequestError
-from tests.actions.factories import APPROVER, MINUTE, NOON, OPERATOR, Raw, Shop, a_line, a_shop, facts, stock
+from tests.actions.factories import ADMIN, APPROVER, MINUTE, NOON, OPERATOR, Raw, Shop, a_line, a_shop, facts, stock
 from tests.actions.test_commands import carry_out, short
 
 SUGGESTED: Raw = {
@@ -83,6 +84,22 @@ def _frames(view: View) -> dict[str, list[Raw]]:
 def reference_of(shop: Shop, action: int) -> str:
     """Give the words by which the remote knows an action."""
     return str(next(a for a in outbox.actions(shop.desk) if a["id"] == action)["command"]["reference"])
+
+
+def test_a_draft_of_which_nobody_knows_what_it_is_worth_passes_no_limit(tmp_path: Path) -> None:
+    shop, view = a_shop(tmp_path), two_wants()
+    _, runs_out = cases_of(shop, view)
+    tables = _frames(view)
+    in_euros = [{**item, "unit_cost_minor": 200, "currency": "EUR"} for item in tables["item"]]
+    view = replace(view, facts=facts(**{**tables, "item": in_euros}))  # the case counts in pounds
+    set_policy(shop.desk, "create_transfer_draft", by=ADMIN, most_minor=10_000)
+    assert "not known; create_transfer_draft may move 10000 at most" in plan(shop, view, runs_out).words
+    set_policy(shop.desk, "create_transfer_draft", by=ADMIN, most_minor=None, second_above_minor=10_000)
+    made = plan(shop, view, runs_out)
+    assert made.card is not None
+    assert (made.card.value_minor, made.card.blocked) == (None, None)
+    assert made.card.limits == ("what it is worth is not known: a second person must approve",)
+    assert not outbox.approve(shop.desk, made.action or 0, by=APPROVER).done, "another one has to"
 
 
 def test_what_one_case_was_given_is_not_drafted_again_for_another_of_the_same_place(tmp_path: Path) -> None:

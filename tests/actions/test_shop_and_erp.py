@@ -181,6 +181,19 @@ def test_what_is_due_is_refunded_once_and_read_from_the_payments(tmp_path: Path)
     assert remote.asked[0].body["refunds_before"] == 0
 
 
+def test_nothing_is_refunded_of_what_was_given_back_in_another_currency(tmp_path: Path) -> None:
+    shop, view = a_shop(tmp_path), owing()
+    remote, case = Remote("medusa"), case_of(shop, view, "X29")
+    captured = [{**p, "payment": "pay_1@capt_1"} for p in paid("7", capture=2400)]
+    euros = {**paid("7", refund=2800)[0], "currency": "EUR"}
+    card, action = plan(shop, remote, seen(order_line=[off("7", 4)], payment=[*captured, euros]), case, "refund")
+    assert action is None
+    assert "refund of EUR 28.00" in (card.blocked or "")
+    elsewhere = seen(order_line=[off("7", 4)], payment=[{**moved, "currency": "EUR"} for moved in captured])
+    with pytest.raises(RequestError, match="paid in EUR, and the case counts in GBP"):
+        plan(shop, remote, elsewhere, case, "refund")
+
+
 def test_a_refund_is_recognised_by_its_order_and_amount_and_no_old_one_is_taken_for_it() -> None:
     intent = Intent(
         type="refund", connection="storefront", stream="payments", key=None, request=None, reference="r",

@@ -351,6 +351,17 @@ def test_what_was_cancelled_whole_owes_all_that_was_captured() -> None:
     assert subjects("X29", seen(order_line=[off("7", 4)], payment=paid("7", capture=2400, refund=2400))) == []
 
 
+def test_of_money_that_moved_in_another_currency_nobody_says_what_is_missing() -> None:
+    # 24.00 GBP were captured, and the provider states the whole refund in euros; or a part of it, which ever it is.
+    captured = paid("7", capture=2400)
+    for euros in (2800, 100):
+        back = [{**refund, "currency": "EUR"} for refund in paid("7", refund=euros)]
+        assert subjects("X29", seen(order_line=[off("7", 4)], payment=[*captured, *back])) == []
+    unnamed = [{**refund, "currency": ""} for refund in paid("7", refund=1400)]
+    [case] = found("X29", seen(order_line=[off("7", 4)], payment=[*captured, *unnamed]))
+    assert case["exposed_minor"] == 1000, "a refund whose currency nobody named is the order's"
+
+
 def test_a_part_owes_its_value_and_a_small_fee_may_be_kept() -> None:
     assert found("X29", seen(order_line=[off("7", 1)], payment=paid("7", capture=2400)))[0]["exposed_minor"] == 500
     assert subjects("X29", seen(order_line=[off("7", 1)], payment=paid("7", capture=2400, refund=480))) == []
