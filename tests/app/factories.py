@@ -180,7 +180,8 @@ def settle(page: AppTest) -> AppTest:
     """Give the browser's next word for as long as a press waits for it."""
     for screen in ("queue-pressed", "log-pressed"):
         while screen in page.session_state and (waiting := page.session_state[screen]):
-            waiting[0].state = "settled"
+            for one in waiting:
+                one.state = "settled"
             page = page.run()
     return page
 

@@ -79,6 +79,28 @@ def _choose_while_the_list_moves_on(watched: Watched, troubled: Store) -> None:
     watched.close()
 
 
+def test_a_question_that_is_opened_while_another_press_waits_stays_open(
+    browser: Browser, troubled: Store, tmp_path: Path
+) -> None:
+    with served(tmp_path) as url:
+        watched = Watched(browser, url)
+        page = watched.open("/queue")
+        expect(page.get_by_role("button", name="Assign to me")).to_be_enabled(timeout=PATIENCE)
+        page.evaluate(_ASSIGN_AND_SNOOZE)
+        expect(page.get_by_role("dialog")).to_be_visible(timeout=PATIENCE)
+        page.wait_for_timeout(2_000)  # what was pressed before it has long been done
+        expect(page.get_by_role("dialog")).to_be_visible()
+        assert len(cases.queue(acting.desk_of(troubled), Filters(status="claimed"))) == 1
+        watched.close()
+
+
+_ASSIGN_AND_SNOOZE = """() => {
+    const button = name => [...document.querySelectorAll('button')].find(b => b.innerText.includes(name))
+    button('Assign to me').click()
+    setTimeout(() => button('Snooze').click(), 150)
+}"""
+
+
 def test_an_export_opens_in_a_spreadsheet_without_running_anything(browser: Browser, base: str) -> None:
     watched = Watched(browser, base)
     watched.page.add_init_script("delete window.showSaveFilePicker")

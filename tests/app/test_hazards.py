@@ -14,10 +14,13 @@ from typing import Any
 
 import plotly.graph_objects as go
 import pytest
+import streamlit
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from starlette.types import Message, Receive, Scope, Send
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 from streamlit.testing.v1 import AppTest
 
 import app.desk
@@ -26,7 +29,7 @@ from actions.cases import Filters
 from app.desk import palette, serve, shell, style
 from app.desk.components import charts, text
 from app.desk.components.charts import Point
-from app.desk.components.press import FORGOTTEN_AFTER, Drawn, Press
+from app.desk.components.press import FORGOTTEN_AFTER, Drawn, Press, Tell
 from app.desk.components.tables import content_key
 from app.services import acting, workspace
 from app.services.export import neutral, to_csv
@@ -112,6 +115,49 @@ def test_of_two_buttons_pressed_at_once_neither_is_forgotten_and_a_double_click_
     assert len(cases.queue(acting.desk_of(troubled), Filters(status="claimed"))) == 1
     assert "it changed since you looked: it is claimed now" in html_of(page), "the second press is answered, too"
     assert page.session_state["queue-pressed"] == []
+
+
+@pytest.mark.usefixtures("troubled")
+def test_what_a_press_did_is_told_though_the_page_was_run_anew_while_it_was_done() -> None:
+    acted: list[int] = []
+
+    def act() -> Tell:
+        acted.append(1)
+        context = get_script_run_ctx()
+        assert context is not None
+        assert context.script_requests is not None
+        again = RerunData(query_string=context.query_string, page_script_hash=context.page_script_hash)
+        context.script_requests.request_rerun(again)  # as a click does that comes meanwhile
+        return lambda: streamlit.session_state.update({"queue-said": [(True, "three plans are laid out")]})
+
+    page = open_page("queue")
+    drawn = Drawn("queue", lambda: "nothing", "nothing")
+    page.session_state["queue-pressed"] = [Press(drawn, "fix", act, monotonic(), state="settled")]
+    page = page.run()
+    assert acted == [1]
+    assert "three plans are laid out" in html_of(page)
+
+
+@pytest.mark.usefixtures("troubled")
+def test_a_press_that_is_being_carried_out_is_not_carried_out_again_by_another_run_of_the_page() -> None:
+    acted: list[int] = []
+    page = open_page("queue")
+    drawn = Drawn("queue", lambda: "nothing", "nothing")
+    page.session_state["queue-pressed"] = [Press(drawn, "fix", lambda: acted.append(1), monotonic(), state="acts")]
+    page = page.run()
+    page = page.button(key="fix").click().run()
+    [press] = page.session_state["queue-pressed"]
+    assert (acted, press.state) == ([], "acts")
+
+
+def test_a_question_that_is_opened_just_after_another_button_is_asked_when_that_is_done(troubled: Store) -> None:
+    page = open_page("queue")
+    for key in ("dismiss", "assign"):
+        page = page.button(key=key).click().run()
+        assert "confirm-reason" not in {button.key for button in page.button}
+    page = settle(page)
+    assert len(cases.queue(acting.desk_of(troubled), Filters(status="claimed"))) == 1
+    assert "confirm-reason" in {button.key for button in page.button}
 
 
 def test_a_selection_that_a_browser_sends_to_a_new_session_reaches_nobody(troubled: Store) -> None:

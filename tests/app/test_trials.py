@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 from actions import cases, outbox
 from actions.cases import Filters
 from actions.people import ENGINE
+from app.desk.components.press import OVERTAKEN
 from app.services import acting
 from app.services.log import done
 from data.clock import system_clock
@@ -330,8 +331,12 @@ class Hands:
             self._say_why()
 
     def _say_why(self) -> None:
-        dialog = self.page.get_by_role("dialog")
+        dialog, refused = self.page.get_by_role("dialog"), self.page.get_by_text(OVERTAKEN)
         try:
+            dialog.or_(refused).first.wait_for(timeout=10_000)
+            if refused.count():
+                self.story.append("refused")
+                return
             dialog.get_by_label("Reason").fill("a trial", timeout=10_000)
             dialog.get_by_label("Reason").press("Tab", timeout=10_000)
             dialog.get_by_role("button", name="Not a problem").click(timeout=10_000)

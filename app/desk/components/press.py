@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from time import monotonic
 from typing import Literal
@@ -22,6 +23,10 @@ FORGOTTEN_AFTER = 30.0  #: seconds after which a press that was left behind on a
 
 LEFT = "the page was left before this was done: nothing was done; press again"
 OVERTAKEN = "what is chosen changed before this was done: nothing was done; look again"
+
+
+Tell = Callable[[], None]  #: writes into the session what a person is to see; done twice it does the same
+Act = Callable[[], Tell | None]  #: does what was asked for and gives what is to be told of it
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,13 @@ class Drawn:
         """Tell whether the same is chosen still."""
         return self.choice() == self.chosen
 
-    def press(self, button: str, act: Callable[[], None]) -> None:
+    def press(self, button: str, act: Act, *, opens: bool = False) -> None:
         """Note what a button asks for; the screen carries it out. The second hit of a double click is no other."""
         waiting: list[Press] = st.session_state.setdefault(_key(self.screen), [])
+        if any(other.button == button and other.state == "acts" for other in waiting):
+            return
         waiting[:] = [other for other in waiting if other.button != button]
-        waiting.append(Press(self, button, act, monotonic()))
+        waiting.append(Press(self, button, act, monotonic(), opens))
 
 
 @dataclass
@@ -55,9 +62,19 @@ class Press:
 
     drawn: Drawn
     button: str
-    act: Callable[[], None]
+    act: Act
     at: float  #: by the monotonic clock
-    state: Literal["new", "waits", "settled"] = "new"
+    opens: bool = False  #: a question that is drawn over the page, which a run of the page takes away again
+    state: Literal["new", "waits", "settled", "acts", "done"] = "new"
+    tell: Tell | None = None  #: what is left to be said once it is done
+
+    def carry_out(self) -> None:
+        """Do it, once."""
+        self.state = "acts"
+        try:
+            self.tell = self.act()
+        finally:
+            self.state = "done"
 
 
 def is_new(screen: str) -> bool:
@@ -66,29 +83,37 @@ def is_new(screen: str) -> bool:
 
 
 def carry_out(screen: str, refuse: Callable[[str], None]) -> None:
-    """Do what was pressed, one after the other, or say why not."""
+    """Do what was pressed, one after the other, or say why not; what opens a question comes last."""
     waiting: list[Press] = st.session_state.get(_key(screen), [])
-    if not waiting:
+    press = next((press for press in waiting if not press.opens), next(iter(waiting), None))
+    if press is None:
         return
-    press = waiting[0]
-    why_not = LEFT if monotonic() - press.at > FORGOTTEN_AFTER else None if press.drawn.holds else OVERTAKEN
-    if why_not is None and press.state != "settled":
+    if press.state in ("new", "waits", "settled"):
+        why_not = LEFT if monotonic() - press.at > FORGOTTEN_AFTER else None if press.drawn.holds else OVERTAKEN
+        if why_not is not None:
+            press.tell, press.state, press.opens = partial(refuse, why_not), "done", False
+        elif press.state == "settled":
+            press.carry_out()
+    if press.state != "done":
         for other in waiting:
-            other.state = "waits"
+            other.state = "waits" if other.state == "new" else other.state
         # Each press has a clock of its own in the browser: one that ran before would tell too early.
         st.fragment(_settle, run_every=TELLS_AGAIN_AFTER, key=f"settle-{press.at}")(press, count())
         return
-    waiting.remove(press)
-    press.act() if why_not is None else refuse(why_not)
-    st.rerun()
+    # A run ends wherever it reads or writes the session if another one is due: then that one tells what was done.
+    if press.tell is not None:
+        press.tell()
+    waiting[:] = [other for other in waiting if other is not press]
+    if not press.opens:
+        st.rerun()
 
 
 def _settle(press: Press, turns: Iterator[int]) -> None:
     """Wait until the browser tells again: the first turn is the drawing of it, the second its word."""
     with st.container(key="settling"):
         put("<i></i>")  # a page that waits can be told from one that is done
-    if next(turns):
-        press.state = "settled"
+    if next(turns) and press.state != "acts":
+        press.state = "settled" if press.state == "waits" else press.state
         st.rerun(scope="app")
 
 

@@ -14,7 +14,7 @@ from app.desk.components.badges import badge, outcome
 from app.desk.components.cases import answer_text, plan_card, way
 from app.desk.components.export import grid
 from app.desk.components.filters import choose, place
-from app.desk.components.press import Drawn, carry_out
+from app.desk.components.press import Drawn, Tell, carry_out
 from app.desk.components.tables import ROW, content_key, grid_height
 from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit
@@ -130,21 +130,25 @@ def _receipt(visit: Visit, action: dict[str, Any], drawn: Drawn) -> None:
     carry_out(SCREEN, _refuse)
 
 
+def _say(results: Sequence[tuple[bool, str]]) -> None:
+    st.session_state["log-said"] = list(results)
+
+
 def _refuse(why: str) -> None:
-    st.session_state["log-said"] = [(False, why)]
+    _say([(False, why)])
 
 
-def _undo(visit: Visit, action: int) -> None:
+def _undo(visit: Visit, action: int) -> Tell:
     try:
         planned = acting.undo(visit.store, visit.now, action)
         said = (planned.action is not None, planned.words)
     except FillwellError as error:
         said = (False, str(error))
-    st.session_state["log-said"] = [said]
+    return partial(_say, [said])
 
 
-def _approve(visit: Visit, action: int) -> None:
-    st.session_state["log-said"] = [(step.done, step.words) for step in acting.approve(visit.store, [action])]
+def _approve(visit: Visit, action: int) -> Tell:
+    return partial(_say, [(step.done, step.words) for step in acting.approve(visit.store, [action])])
 
 
 def _audit(visit: Visit) -> None:

@@ -9,11 +9,12 @@ from uuid import uuid4
 
 import streamlit as st
 
+from actions.cases import Step
 from app.desk.components import bulk
 from app.desk.components.badges import badge, outcome
 from app.desk.components.cases import answer_text, facing, history, money_line, plan_card, receipt, way
 from app.desk.components.filters import choose
-from app.desk.components.press import OVERTAKEN, Drawn, carry_out, is_new
+from app.desk.components.press import OVERTAKEN, Drawn, Tell, carry_out, is_new
 from app.desk.components.tables import ROW, Column, content_key, grid_height, table
 from app.desk.components.text import esc, heading, note, plain, put
 from app.desk.context import Visit, kept
@@ -266,10 +267,12 @@ def _bar(visit: Visit, drawn: Drawn, chosen: Sequence[Row], *, blocked: bool) ->
             "Assign to me", key="assign", shortcut="2", disabled=blocked,
             on_click=drawn.press, args=("assign", partial(_claim, visit, seen)),
         )  # fmt: skip
-        if st.button("Not a problem …", key="dismiss", shortcut="3", disabled=blocked):
-            _reason(visit, "Not a problem", drawn, seen)
-        if st.button("Snooze …", key="snooze", shortcut="H", disabled=blocked):
-            _reason(visit, "Snooze", drawn, seen)
+        for key, shortcut, verb in (("dismiss", "3", "Not a problem"), ("snooze", "H", "Snooze")):
+            ask = partial(_asking, visit, verb, drawn, seen)
+            st.button(
+                f"{verb} …", key=key, shortcut=shortcut, disabled=blocked,
+                on_click=drawn.press, args=(key, ask), kwargs={"opens": True},
+            )  # fmt: skip
     if blocked:
         put(note("The desk was started again meanwhile: choose the case once more."))
     _results()
@@ -291,17 +294,35 @@ def _say(results: Sequence[tuple[bool, str]]) -> None:
     refresh()
 
 
-def _plan(visit: Visit, seen: Seen) -> None:
+def _steps(steps: Sequence[Step]) -> Tell:
+    """Give what is told of steps that were taken."""
+    return partial(_say, [(step.done, step.words) for step in steps])
+
+
+def _plan(visit: Visit, seen: Seen) -> Tell:
     planned = acting.plan(visit.store, visit.now, seen)
     made = [p.action for _, p in planned if not isinstance(p, str) and p.action is not None]
-    if len(seen) > 1 and made:
-        bulk.lay_out(made)
-        planned = [(case, p) for case, p in planned if isinstance(p, str) or p.action is None]
-    _say([(not isinstance(p, str), f"case {case}: {p if isinstance(p, str) else p.words}") for case, p in planned])
+    laid_out = made if len(seen) > 1 else []
+    told = [(case, p) for case, p in planned if isinstance(p, str) or p.action not in laid_out]
+    return partial(
+        _tell_planned,
+        laid_out,
+        [(not isinstance(p, str), f"case {case}: {p if isinstance(p, str) else p.words}") for case, p in told],
+    )
 
 
-def _claim(visit: Visit, seen: Seen) -> None:
-    _say([(step.done, step.words) for step in acting.claim(visit.store, seen)])
+def _tell_planned(laid_out: Sequence[int], said: Sequence[tuple[bool, str]]) -> None:
+    if laid_out:
+        bulk.lay_out(laid_out)
+    _say(said)
+
+
+def _claim(visit: Visit, seen: Seen) -> Tell:
+    return _steps(acting.claim(visit.store, seen))
+
+
+def _asking(visit: Visit, verb: str, drawn: Drawn, seen: Seen) -> Tell:
+    return partial(_reason, visit, verb, drawn, seen)
 
 
 @st.dialog("Say why")
@@ -392,12 +413,12 @@ def _may_be_approved(visit: Visit, kind: str, drawn: Drawn) -> bool:
 _NO_FIX = "This case has no action of its own: take it, fix it in the source, and it closes itself with proof."
 
 
-def _approve(visit: Visit, action: int) -> None:
-    _say([(step.done, step.words) for step in acting.approve(visit.store, [action])])
+def _approve(visit: Visit, action: int) -> Tell:
+    return _steps(acting.approve(visit.store, [action]))
 
 
-def _discard(visit: Visit, action: int) -> None:
-    _say([(step.done, step.words) for step in acting.cancel(visit.store, [action])])
+def _discard(visit: Visit, action: int) -> Tell:
+    return _steps(acting.cancel(visit.store, [action]))
 
 
 def _proof(found: Detail) -> None:

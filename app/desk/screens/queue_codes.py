@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from app.desk.components.press import Drawn
+from app.desk.components.press import Drawn, Tell
 from app.desk.components.text import esc, heading, plain, put
 from app.desk.context import Visit
 from app.services import acting
@@ -36,19 +36,18 @@ def suggestions(visit: Visit, found: Detail, say: Say, drawn: Drawn) -> None:
     with right:
         st.text_input("Another of our codes", key=TYPED, max_chars=200)
     with left:
-        typed = partial(_typed, visit, found.row.seen, say)
-        st.button("It is this one", key="code-other", on_click=drawn.press, args=("code", typed))
+        st.button("It is this one", key="code-other", on_click=_typed, args=(visit, found.row.seen, say, drawn))
 
 
-def _typed(visit: Visit, seen: tuple[int, int], say: Say) -> None:
+def _typed(visit: Visit, seen: tuple[int, int], say: Say, drawn: Drawn) -> None:
     code = str(st.session_state.get(TYPED, "")).strip()
     if code:
-        _choose(visit, seen, code, say)
+        drawn.press("code", partial(_choose, visit, seen, code, say))
     else:
         say([(False, "type the code first")])
 
 
-def _choose(visit: Visit, seen: tuple[int, int], code: str, say: Say) -> None:
+def _choose(visit: Visit, seen: tuple[int, int], code: str, say: Say) -> Tell:
     planned = acting.choose(visit.store, visit.now, seen, {"ours": code})
     done = not isinstance(planned, str) and planned.action is not None
-    say([(done, planned if isinstance(planned, str) else planned.words)])
+    return partial(say, [(done, planned if isinstance(planned, str) else planned.words)])
