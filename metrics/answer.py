@@ -40,8 +40,9 @@ def many(
     given: Given, names: Sequence[str], *, window: Window | None = None, by: Sequence[str] = (),
     where: Where | None = None,
 ) -> dict[str, list[Figure]]:  # fmt: skip
-    """Answer several metrics with one scan per kind of row that they need."""
-    return _answer(given, [find(name) for name in names], Asked(window=window, by=tuple(by), where=where or {}))
+    """Answer several metrics with one scan per kind of row that they need; a dimension named twice splits once."""
+    asked = Asked(window=window, by=tuple(dict.fromkeys(by)), where=where or {})
+    return _answer(given, [find(name) for name in names], asked)
 
 
 def rows(

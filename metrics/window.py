@@ -64,7 +64,7 @@ def zone_of(name: str) -> ZoneInfo:
     """Find a time zone by its IANA name."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: half a name, as Europe is, names a folder
         raise RequestError(f"there is no time zone {name!r}; use an IANA name such as Europe/London") from error
 
 

@@ -79,9 +79,11 @@ def show(
     from metrics.answer import answer, compare, restated, rows
     from metrics.registry import find
     from metrics.sources import Given
+    from metrics.window import zone_of
 
     with _one_sentence():
         metric = find(name)
+        zone_of(zone)  # a wrong one is refused even where nothing asks for the time of day
         moment = None if as_of is None else _moment(as_of, zone, "--as-of")
         then = None if shown_at is None else _moment(shown_at, zone, "--shown-at")
         chosen_where = _where(where or [])

@@ -94,6 +94,13 @@ def test_a_spreadsheet_gets_the_same_figures() -> None:
     assert (row["channel"], row["day"], row["value"]) == ("web", "2026-03-09", "1")
 
 
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize(("dimension", "group"), [("day", "2026-03-09"), ("channel", "web")])
+def test_a_dimension_that_is_named_twice_splits_once(dimension: str, group: str) -> None:
+    [figure] = show("orders", "--by", f"{dimension},{dimension}")
+    assert (figure[dimension], figure["value"]) == (group, 1)
+
+
 def test_the_past_is_answered_as_it_was_known_then(shop: Store) -> None:
     bring_in(shop, "B", BROUGHT_IN + timedelta(days=2), shipped=False)
     assert [figure["value"] for figure in show("orders")] == [2]
@@ -136,6 +143,8 @@ def test_a_figure_is_compared_with_the_window_before_or_with_a_year_earlier() ->
         (["orders", "--against", "year"], "--against needs a window to compare"),
         (["open_orders", "--from", "2026-03-02"], "open_orders is a state at one moment"),
         (["orders", "--zone", "Mars/Base", "--from", "2026-03-02"], "there is no time zone 'Mars/Base'"),
+        (["orders", "--zone", "Mars/Base"], "there is no time zone 'Mars/Base'"),
+        (["orders", "--zone", "Europe"], "there is no time zone 'Europe'"),
     ],
 )
 def test_a_wrong_question_is_answered_in_one_sentence(arguments: list[str], said: str) -> None:
