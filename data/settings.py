@@ -34,7 +34,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
     home = env.get("FILLWELL_HOME") or platformdirs.user_data_dir("fillwell", appauthor=False)
     return Settings(
         home=Path(home).expanduser().resolve(),
-        database_url=env.get("FILLWELL_DATABASE_URL") or None,
+        database_url=_postgres(env, "FILLWELL_DATABASE_URL"),
         host=env.get("FILLWELL_HOST", "127.0.0.1"),
         port=_port(env, "PORT", 8501),
         engine_port=_port(env, "FILLWELL_ENGINE_PORT", 8502),
@@ -42,6 +42,21 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         counterparts=_folder(env, "FILLWELL_COUNTERPARTS"),
         busy_timeout_seconds=_positive(env, "FILLWELL_BUSY_TIMEOUT_SECONDS", 30.0),
     )
+
+
+def _postgres(env: Mapping[str, str], name: str) -> str | None:
+    text = env.get(name)
+    if not text:
+        return None
+    from sqlalchemy import exc, make_url
+
+    try:
+        system = make_url(text).get_backend_name()
+    except (exc.ArgumentError, ValueError):
+        system = ""
+    if system not in ("postgresql", "postgres"):  # not said as it is: a password may stand in it
+        raise ConfigError(f"{name} is no address like postgresql://user:password@host/name; give one or unset it")
+    return text
 
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:

@@ -42,6 +42,14 @@ def sentence(error: pytest.ExceptionInfo[FillwellError]) -> str:
     return text
 
 
+@pytest.mark.parametrize("url", ["mysql://eve:secret@db/shop", "shop", "postgresql://eve:secret@db:port/shop"])
+def test_an_address_that_is_no_postgresql_is_refused_without_telling_its_password(url: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        read_settings({"FILLWELL_DATABASE_URL": url})
+    assert "FILLWELL_DATABASE_URL is no address like postgresql://" in sentence(error)
+    assert "secret" not in sentence(error)
+
+
 def test_a_missing_workspace_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as error:
         opened(tmp_path, create=False)
