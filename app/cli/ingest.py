@@ -185,17 +185,19 @@ def edit_dead(
     chosen: FORMAT = Format.table,
 ) -> None:
     """Correct a record and replay it; what it came with is kept beside."""
-    from app.services.dead_letters import letter
+    from app.services.dead_letters import columns, to_correct
     from data.errors import RequestError
 
     store = open_workspace(workspace)
     if bool(sets) == (body is not None):
         raise RequestError("give the right cells with --set COLUMN=TEXT, or the whole record with --file")
+    stored = to_correct(store, record)
     if body is not None:
         edited = _read_body(body)
     else:
-        cells = _cells(letter(store, record).stored.body)
-        edited = json.dumps({**_without_marks(cells), **_set(sets or [], cells)}, ensure_ascii=False).encode()
+        cells = _without_marks(_cells(stored.body))
+        right = _set(sets or [], cells, columns(store, stored, cells))
+        edited = json.dumps({**cells, **right}, ensure_ascii=False).encode()
     _replay(store, [record], user, chosen, edited=edited)
 
 
@@ -479,14 +481,21 @@ def _without_marks(cells: dict[str, Any]) -> dict[str, Any]:
     return {name: cell for name, cell in cells.items() if not name.startswith("*")}
 
 
-def _set(sets: Sequence[str], cells: dict[str, Any]) -> dict[str, Any]:
+def _set(sets: Sequence[str], cells: dict[str, Any], columns: Sequence[str] | None) -> dict[str, Any]:
+    """Read the right cells; a row of a file has its columns and no others, any other record what it is given."""
     from data.errors import RequestError
+    from ingest.files.convert import find_column
 
     changed: dict[str, Any] = {}
     for text in sets:
-        name, equals, value = text.partition("=")
+        given, equals, value = text.partition("=")
         if not equals:
-            raise RequestError(f"--set {text!r}: write COLUMN=TEXT; the record has {', '.join(cells)}")
+            raise RequestError(f"--set {text!r}: write COLUMN=TEXT; the record has {', '.join(columns or cells)}")
+        name = given if columns is None else find_column(given, columns)
+        if name is None:
+            raise RequestError(
+                f"--set {text!r}: there is no column {given!r}; the record has {', '.join(columns or ())}"
+            )
         changed[name] = value
     return changed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -24,6 +24,8 @@ from data.log.dead_letters import Class, Wanted
 from data.log.records import Parse, Stored, one_stored, some_stored
 from data.publish import publish
 from data.store import Store
+from ingest.files.convert import find_column
+from ingest.files.kept import is_kept, kept
 from ingest.files.mapping import Mapping
 
 #: The writer is held no longer than this at a time, so that nobody waits long.
@@ -55,7 +57,7 @@ class Result:
     place: str | None
     outcome: str  #: accepted | duplicate | conflict | dead_letter | refused
     error: str | None
-    moved: bool  #: false where it had been replayed before
+    moved: bool  #: false where it was no dead letter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,7 @@ class Report:
             said.append(f"{len(done):,} replayed" + (f": {', '.join(parts)}" if parts else "") + _reasons(bad))
         if before:
             what = words.listed(sorted({_BECAME[r.outcome] for r in before}))
-            said.append(f"{len(before):,} had been replayed before ({what})")
+            said.append(f"{len(before):,} needed no replay ({what})")
         if refused:
             said.append(f"{len(refused):,} left alone" + _reasons([r.error or "" for r in refused]))
         return "; ".join(said)
@@ -125,7 +127,31 @@ def letter(store: Store, record: int) -> Letter:
     with store.log.read() as conn:
         stored = one_stored(conn, record)
     body = stored.body[:LONGEST].decode("utf-8", "backslashreplace")
-    return Letter(stored=stored, sentence=expected(stored.error_class, stored.error), text=masked(body))
+    dead = stored.outcome == "dead_letter"
+    sentence = expected(stored.error_class, stored.error) if dead else "It is understood."
+    return Letter(stored=stored, sentence=sentence, text=masked(body))
+
+
+def to_correct(store: Store, record: int) -> Stored:
+    """Give one with its bytes as they are, for whoever corrects them.
+
+    Raises:
+        RequestError: there is no such record, or it is no dead letter.
+    """
+    with store.log.read() as conn:
+        stored = one_stored(conn, record)
+    if stored.outcome != "dead_letter":
+        raise RequestError(f"record {record} is no dead letter but {stored.outcome}; there is nothing to correct")
+    return stored
+
+
+def columns(store: Store, stored: Stored, cells: Iterable[str]) -> list[str] | None:
+    """Name the columns that a row of a file may have: its own and those that are read; None where it is no such row."""
+    if not is_kept(store, stored.connection, stored.stream):
+        return None
+    read = kept(store, stored.connection, stored.stream).mapping("the kept mapping").columns
+    own = list(cells)
+    return [*own, *(name for name in read if find_column(name, own) is None)]
 
 
 def replay(

@@ -132,7 +132,7 @@ def test_a_replay_is_told_in_one_sentence_done_once_and_written_down(desk: Desk)
     _, told = desk.run("dead-letters", "replay", *both)
     said = "1 replayed: 1 still bad: line 4: unit_price: '?' is no number"
     assert said in told
-    assert "1 had been replayed before (accepted)" in told
+    assert "1 needed no replay (accepted)" in told
     [status], _ = desk.run("status")
     assert (status["received"], status["accepted"], status["dead_letters"]) == (3, 2, 1)
     written = audit.entries(open_desk(desk.store()))
@@ -147,6 +147,28 @@ def test_a_wrong_correction_leaves_the_record_and_its_reason_as_they_were(desk: 
     assert still["outcome"] == "dead_letter"
     assert "'y' is no number" in told
     assert desk.run("dead-letters", "list")[0] == [bad]
+
+
+def test_a_record_that_was_understood_is_not_corrected_and_is_not_called_bad(desk: Desk) -> None:
+    desk.files()
+    [shown], _ = desk.run("dead-letters", "show", "1")
+    assert (shown["outcome"], shown["expected"]) == ("accepted", "It is understood.")
+    _, told = desk.run("dead-letters", "edit", "1", "--set", "Units=1", code=1)
+    assert told == "fillwell: record 1 is no dead letter but accepted; there is nothing to correct\n"
+    assert desk.run("status")[0][0]["accepted"] == 1
+
+
+def test_a_correction_names_a_column_that_the_file_has(desk: Desk) -> None:
+    (desk.folder / "rows.csv").write_text(ROWS + "2,C,1\n")
+    desk.files()
+    bad, short = (str(row["record"]) for row in desk.run("dead-letters", "list")[0])
+    for wrong, said in (("Unist=3", "there is no column 'Unist'; "), ("Units", "write COLUMN=TEXT; ")):
+        _, told = desk.run("dead-letters", "edit", bad, "--set", wrong, code=1)
+        assert told == f"fillwell: --set '{wrong}': {said}the record has Order, SKU, Units, Price, Placed, Note\n"
+    [mended], _ = desk.run("dead-letters", "edit", bad, "--set", "units=3")
+    assert mended["outcome"] == "accepted", "capitals do not matter, as in a mapping"
+    [mended], _ = desk.run("dead-letters", "edit", short, "--set", "Price=1", "--set", "Placed=2026-05-03 10:00")
+    assert mended["outcome"] == "accepted", "a cell that the row came without is given, too"
 
 
 def test_what_is_not_there_or_may_not_be_is_refused_in_one_sentence(desk: Desk) -> None:
