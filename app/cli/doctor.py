@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import typer
 
@@ -46,7 +47,7 @@ def _workspaces() -> list[dict[str, str]]:
     from data.store import open_store
 
     known = settings()
-    rows = [_row("home", "well", str(known.home))]
+    rows = [_home(known.home)]
     for folder in sorted((known.home / "workspaces").glob("*/log.db")):
         name = folder.parent.name
         try:
@@ -60,6 +61,17 @@ def _workspaces() -> list[dict[str, str]]:
             received = sum(s.received for s in streams)
             rows.append(_row(f"workspace {name}", "well", f"{received:,} records in {len(streams)} streams"))
     return rows
+
+
+def _home(home: Path) -> dict[str, str]:
+    """Try whether it can be written to, or made where it is not there yet; nothing stays of the trial."""
+    try:
+        there = next(folder for folder in (home, *home.parents) if folder.exists())
+        with TemporaryDirectory(dir=there):
+            return _row("home", "well", str(home))
+    except OSError as error:
+        words = f"{home} cannot be used: {error.strerror}; set FILLWELL_HOME to a folder you can write to"
+        return _row("home", "wrong", words)
 
 
 def _row(what: str, state: str, words: str) -> dict[str, str]:
