@@ -60,8 +60,8 @@ def files(
     from ingest.files.plan import choose_inputs, plan_import
 
     told = _mapping(mapping)
-    inputs = choose_inputs(paths, told)
     instant = None if as_of_instant is None else parse_instant(as_of_instant, "--as-of-instant")
+    inputs = choose_inputs(paths, told)
     now = system_clock()
     store = None if dry_run else open_workspace(workspace, create=True)
     key = b"dry run" if store is None else store_secret(store.facts.parent)

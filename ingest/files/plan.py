@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatch
@@ -148,11 +149,15 @@ def choose_inputs(paths: Sequence[Path], mapping: Mapping) -> list[Inputs]:
     """Tell the main files from the joined ones; folders stand for the files in them.
 
     Raises:
-        ConfigError: a file that the mapping joins is not there, or nothing else is.
+        ConfigError: a file cannot be read, one that the mapping joins is not there, or nothing else is.
     """
     files: list[Path] = []
     for path in paths:
-        files.extend(sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path])
+        with _reading(path):
+            files.extend(sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path])
+    for file in files:
+        with _reading(file):
+            file.open("rb").close()
     joined = {file for file in files for spec in mapping.joins.values() if fnmatch(file.name, spec.file)}
     mains = [file for file in files if file not in joined]
     if not mains:
@@ -222,8 +227,14 @@ def plan_again(
 
 
 def _content(path: Path) -> bytes:
-    try:
+    with _reading(path):
         return path.read_bytes()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
 

@@ -79,6 +79,16 @@ def test_a_dry_run_tells_the_bad_rows_with_their_lines_and_stores_nothing(desk: 
     assert not (desk.folder / "home").exists()
 
 
+def test_a_file_that_is_not_there_leaves_no_empty_workspace_behind(desk: Desk) -> None:
+    (desk.folder / "rows.csv").unlink()
+    _, told = desk.run(
+        "files", "--mapping", str(desk.folder / "m.toml"), str(desk.folder / "m.toml"), str(desk.folder / "rows.csv"),
+        code=1,
+    )  # fmt: skip
+    assert told == f"fillwell: cannot read {desk.folder / 'rows.csv'}: No such file or directory\n"
+    assert not (desk.folder / "home").exists()
+
+
 def test_a_dry_run_tells_people_what_the_rows_are_read_as_and_the_bad_ones_once(desk: Desk) -> None:
     with pytest.raises(SystemExit):
         main(["ingest", "files", "--mapping", str(desk.folder / "m.toml"), str(desk.folder / "rows.csv"), "--dry-run"])
