@@ -92,6 +92,13 @@ def queue(desk: Desk, filters: Filters | None = None, *, shift_end: datetime | N
     )
 
 
+def there_are(desk: Desk, what: str) -> list[str]:
+    """Name every channel, location or sku that a case, live or ended, is about."""
+    named = t.case.c[what]
+    with desk.read() as conn:
+        return list(conn.execute(sa.select(named).where(named.is_not(None)).distinct().order_by(named)).scalars())
+
+
 def show(desk: Desk, case_id: int) -> dict[str, Any]:
     """Give one case with its history, its lines and its actions.
 

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.common import AS_USER, FORMAT, WORKSPACE, Format, as_json, as_table, emit, named, note, open_workspace
+from app.cli.common import (
+    AS_USER,
+    FORMAT,
+    WORKSPACE,
+    Format,
+    as_json,
+    as_table,
+    emit,
+    named,
+    note,
+    open_workspace,
+    tell_unknown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +54,7 @@ def show_queue(
     closed: Annotated[bool, typer.Option("--closed", help="Resolved and dismissed ones instead.")] = False,
 ) -> None:
     """List cases: what costs most until the shift ends first, then by deadline."""
-    from actions.cases import ENDED, LIVE, Filters, queue
+    from actions.cases import ENDED, LIVE, Filters, queue, there_are
 
     detector, status = _detector(detector), named("status", status, (*LIVE, *ENDED))
     filters = Filters(
@@ -50,6 +62,8 @@ def show_queue(
         below_line=below_line, children=children, closed=closed,
     )  # fmt: skip
     desk = open_desk_of(workspace)
+    for what, given in (("channel", channel), ("location", location), ("sku", sku)):
+        tell_unknown(what, given, there_are(desk, what))
     emit_rows(queue(desk, filters), SHOWN, chosen)
     if not shadow and not closed:
         _tell_of_noted(desk, detector)

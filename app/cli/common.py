@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +32,9 @@ class Format(StrEnum):
 FORMAT = Annotated[Format, typer.Option("--format", help="table for people, json or csv for programs.")]
 WORKSPACE = Annotated[str, typer.Option("--workspace", help="mine (your own data) or demo.")]
 AS_USER = Annotated[str, typer.Option("--as", metavar="USER", help="Who acts.")]
+
+#: Names that are told at once where one is not known.
+MOST_NAMED = 12
 
 #: A cell that begins like this is run as a formula by a spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
@@ -103,6 +107,15 @@ def named(what: str, given: str | None, known: Collection[str]) -> str | None:
     if meant is None and given is not None:
         raise RequestError(f"there is no {what} {given!r}; there are: {', '.join(known)}")
     return meant
+
+
+def tell_unknown(what: str, given: str | None, known: Collection[str]) -> None:
+    """Say what there is, the likest first, where nothing is of what a filter names: a slip explains an empty list."""
+    if given is None or given in known:
+        return
+    nearest = get_close_matches(given, known, n=MOST_NAMED, cutoff=0)
+    there = "there are" if len(nearest) == len(known) else "there are, for example"
+    note(f"nothing here is of {what} {given!r}; {there}: {', '.join(nearest) or 'none'}")
 
 
 def note(text: str) -> None:

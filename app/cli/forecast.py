@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.common import FORMAT, WORKSPACE, Format, emit, note, open_workspace
+from app.cli.common import FORMAT, WORKSPACE, Format, emit, note, open_workspace, tell_unknown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,6 +42,7 @@ def show(
     found = _newest(open_workspace(workspace))
     for name, wanted in (("sku", sku), ("location", location)):
         if wanted is not None:
+            tell_unknown(name, wanted, found[name].drop_nulls().unique().to_list())
             found = found.filter(pl.col(name) == wanted)
     found = found.sort("p_stockout", "expected_lost_margin_minor", descending=True, nulls_last=True)
     if chosen is Format.table:

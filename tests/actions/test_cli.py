@@ -171,6 +171,11 @@ def test_a_misspelled_filter_is_no_empty_queue_and_capitals_do_not_matter(mercha
         refused = CliRunner().invoke(cases.commands, ["list", f"--{option}", wrong])
         assert f"there is no {option} '{wrong}'; there are: " in str(refused.exception)
         assert known in str(refused.exception)
+    for option, there in (("channel", "web"), ("location", "none"), ("sku", "MUG")):
+        empty = CliRunner().invoke(cases.commands, ["list", f"--{option}", "nope"])
+        assert empty.stdout == "nothing found\n"
+        assert f"nothing here is of {option} 'nope'; there are: {there}\n" in empty.stderr
+    assert "nothing here" not in CliRunner().invoke(cases.commands, ["list", "--channel", "web"]).stderr
     refused = CliRunner().invoke(actions.commands, ["list", "--status", "plannd"])
     assert "there is no status 'plannd'; there are: planned, approved" in str(refused.exception)
     refused = CliRunner().invoke(cases.commands, ["enable", "x99"])

@@ -98,6 +98,14 @@ def test_it_shows_what_runs_out_as_a_table_json_and_csv() -> None:
 
 
 @pytest.mark.usefixtures("home")
+def test_a_misspelled_filter_is_told_what_there_is() -> None:
+    for option, there in (("--location", "NORTH"), ("--sku", "MUG")):
+        result = CliRunner().invoke(commands, ["show", option, "nope"])
+        assert (result.exit_code, result.stdout) == (0, "nothing found\n")
+        assert result.stderr == f"nothing here is of {option[2:]} 'nope'; there are: {there}\n"
+
+
+@pytest.mark.usefixtures("home")
 def test_it_explains_a_suggestion_step_by_step() -> None:
     steps = json.loads(run("show", "--why", "--format", "json"))
     assert [step["step"] for step in steps][-1] == "order"
