@@ -36,6 +36,8 @@ class Received:
     error: RecordInvalid | None = None
     place: str | None = None  #: where it stood: a file row, a webhook's id
     persons: tuple[tuple[str, bytes], ...] = ()
+    edited: bytes | None = None  #: what a person made of `raw`, where it came and was corrected before
+    dismissed: str | None = None  #: who set it aside, and why, where it came before
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,11 +382,12 @@ def _add_records(
     for record, (prepared, decision) in enumerate(zip(items, decisions, strict=True), first):
         item = prepared.item
         same = decision.same.record if decision.same else None
-        body = None if same is not None and originals.get(same) == prepared.hash else item.raw
+        repeats = same is not None and originals.get(same) == prepared.hash and item.edited is None
+        body = None if repeats else item.raw
         rows.records.append(
             (record, rows.source, item.key, item.version, item.observed_at, rows.received_at, prepared.hash,
              decision.outcome, rows.batch, item.place, body, same, item.error.error_class if item.error else None,
-             str(item.error) if item.error else None, None, None)
+             str(item.error) if item.error else None, item.edited, item.dismissed)
         )  # fmt: skip
 
 

@@ -20,11 +20,14 @@ from data.errors import RequestError
 from data.log import tables as t
 from data.log.append import Prepared, Tally, append, move_cursor, prepare, source_id
 from data.log.batches import close_batch, open_batch
+from data.log.persons import store_secret
 from data.log.sources import read_cursor
 from data.store import Store
+from ingest.files.corrections import Corrections, as_before, corrections
 from ingest.files.events import PARSER
 from ingest.files.kept import keep_mapping
 from ingest.files.plan import Plan
+from ingest.files.replay import parse_again
 
 #: The writer is held no longer than this at a time, so that nobody waits long.
 HELD_SECONDS = 0.08
@@ -66,6 +69,7 @@ def load(store: Store, plan: Plan, *, now: datetime, progress: Progress | None =
     keep_mapping(store, plan.mapping, plan.notes.formats)
     source, place = _begin(store, plan, now)
     ready = _Ready(plan, observed_at=to_micros(now))
+    known, secret = _corrections(store, source, plan), store_secret(store.facts.parent)
     resumed_at, size = place.rows, FEWEST
     with _collector_paused():
         while place.rows < plan.rows:
@@ -74,6 +78,10 @@ def load(store: Store, plan: Plan, *, now: datetime, progress: Progress | None =
             with store.log.write() as conn:
                 began = time.monotonic()
                 _require(conn, source, place, plan)
+                if known:
+                    items = as_before(
+                        conn, items, known, parse_again(conn, plan.mapping, plan.notes.formats, key=secret)
+                    )
                 place = Place(place.digest, place.batch, stop)
                 append(
                     conn, source, items, received_at=to_micros(now), parser=PARSER, batch=place.batch,
@@ -92,6 +100,13 @@ def load(store: Store, plan: Plan, *, now: datetime, progress: Progress | None =
     with store.log.read() as conn:
         tally = tally_of(conn, place.batch)
     return Imported(place.batch, plan.name, plan.rows, tally, plan.instant, resumed_at, removed)
+
+
+def _corrections(store: Store, source: int, plan: Plan) -> Corrections:
+    if not plan.count_dead_letters():
+        return {}
+    with store.log.read() as conn:
+        return corrections(conn, source)
 
 
 @contextmanager

@@ -168,6 +168,45 @@ def test_a_record_that_was_understood_is_not_corrected_and_is_not_called_bad(des
     assert desk.run("status")[0][0]["accepted"] == 1
 
 
+def test_a_row_that_was_corrected_or_set_aside_is_nobodys_work_when_its_file_comes_again(desk: Desk) -> None:
+    rows = ["1,A,x,1,2026-05-03 10:00"] * 3 + ["total,,x,,"]
+    (desk.folder / "rows.csv").write_text("\n".join(["Order,SKU,Units,Price,Placed", *rows]) + "\n")
+    desk.files()
+    one, other, _, total = (str(row["record"]) for row in desk.run("dead-letters", "list")[0])
+    for record in (one, other):
+        desk.run("dead-letters", "edit", record, "--set", "Units=3")
+    with pytest.raises(SystemExit):
+        main(["ingest", "dead-letters", "dismiss", total, "--why", "a totals row"])
+    desk.capsys.readouterr()
+    before = facts_hash(open_facts(desk.store()))
+    for times in (1, 2):
+        [again], _ = desk.files()
+        assert (again["accepted"], again["duplicates"], again["dead_letters"]) == (0, 2, 2)
+        assert facts_hash(open_facts(desk.store())) == before
+        asked = [row["place"] for row in desk.run("dead-letters", "list")[0]]
+        assert asked == ["rows.csv:4"] * (1 + times), "only the row that nobody corrected"
+        [status], _ = desk.run("status")
+        assert status["received"] == sum(status[n] for n in ("accepted", "duplicates", "conflicts", "dead_letters"))
+    read, _ = desk.run("reparse", "shop")
+    assert (read[0]["changed"], read[0]["outcomes"]) == (0, {})
+
+
+def test_a_correction_outlives_the_import_that_it_was_made_in(desk: Desk) -> None:
+    desk.files()
+    [bad], _ = desk.run("dead-letters", "list")
+    desk.run("dead-letters", "edit", str(bad["record"]), "--set", "Units=3")
+    before = open_facts(desk.store()).frame("order_line").select("entity", "sku", "ordered_units").sort(pl.all())
+    desk.files()
+    desk.run("withdraw", "1")
+    after = open_facts(desk.store()).frame("order_line").select("entity", "sku", "ordered_units").sort(pl.all())
+    assert after.rows() == before.rows() == [("shop/1", "A", 2), ("shop/1", "B", 3)]
+    assert desk.run("reparse", "shop")[0][0]["changed"] == 0
+    desk.run("withdraw", "2")
+    [third], _ = desk.files()
+    assert (third["accepted"], third["dead_letters"]) == (2, 0)
+    assert desk.run("reparse", "shop")[0][0]["changed"] == 0
+
+
 def test_a_correction_names_a_column_that_the_file_has(desk: Desk) -> None:
     (desk.folder / "rows.csv").write_text(ROWS + "2,C,1\n")
     desk.files()
