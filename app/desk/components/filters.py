@@ -34,6 +34,10 @@ class Chosen:
         money = {} if self.currency is None else {"currency": self.currency}
         return {"days": str(self.days), **day, **money, **dict(self.where)}
 
+    def query_of(self, *names: str) -> dict[str, str]:
+        """Give what of it a page knows that has these filters alone."""
+        return {name: value for name, value in self.query.items() if name in names}
+
     @property
     def where(self) -> tuple[tuple[str, str], ...]:
         """Give the filters as a metric takes them; a tuple, because answers are kept under it."""
@@ -134,6 +138,7 @@ def _take_from_address(key: str, options: Sequence[str], default: str, *, everyw
         return
     kept = state.get(f"{key}-kept") if everywhere else None
     chosen = next((value for value in (address, kept) if value in options), default)
+    state.setdefault(f"{key}-kept", chosen)  # what a session begins with; what a link shows is not what a person chose
     state[widget] = chosen
     state[heard] = address
     if chosen != (address or default):

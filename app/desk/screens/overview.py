@@ -98,19 +98,21 @@ def _todos(todos: Sequence[Todo], quiet: str) -> None:
 
 def _charts(visit: Visit, chosen: Chosen, risk: Risk) -> None:
     top, bottom = st.columns(3, gap="small"), st.columns(3, gap="small")
-    with top[0], _card("aging", "Open orders by age", "now, by stage", "orders"):
+    where = dict(chosen.where)
+    with top[0], _card("aging", "Open orders by age", "now, by stage", "orders", **where):
         figures = kept(visit, ("aging", chosen), lambda: overview.aging(asked(visit, chosen)))
-        where = dict(chosen.where)
         aging_chart(figures, key="overview-aging", opens=lambda age, stage: go("orders", age=age, stage=stage, **where))
-    with top[1], _card("margins", "Contribution margin 2 by channel", f"last {chosen.days} days", "margin"):
+    days, money = f"last {chosen.days} days", chosen.query_of("days", "currency")
+    with top[1], _card("margins", "Contribution margin 2 by channel", days, "margin", **money):
         _margins(visit, chosen)
-    with top[2], _card("fill", "On-time fill, units", "by promise day", "rows", metric="on_time_fill_rate_units"):
+    fill = {"metric": "on_time_fill_rate_units", **chosen.query}
+    with top[2], _card("fill", "On-time fill, units", "by promise day", "rows", **fill):
         _fill(visit, chosen)
     with bottom[0], _card("risk", "Margin lost to stockouts", "next 14 days, by the day it runs out", "stock"):
         _risk(risk)
     with bottom[1], _card("flow", "Exceptions opened and cleared", "last 14 days", "queue"):
         _flow(visit)
-    with bottom[2], _card("sales", "Orders a day", "dotted: the days before", "rows", metric="orders"):
+    with bottom[2], _card("sales", "Orders a day", "dotted: the days before", "rows", metric="orders", **chosen.query):
         _orders(visit, chosen)
 
 
@@ -141,7 +143,7 @@ def _margins(visit: Visit, chosen: Chosen) -> None:
     texts = [words.percent(p.value) for p in points]
     alt = "Contribution margin 2 by channel: " + ", ".join(p.words for p in points)
     figure = charts.lying(points, colours(), height=HEIGHT, texts=texts)
-    query = {name: value for name, value in chosen.query.items() if name != "channel"}
+    query = chosen.query_of("days", "currency")
     charts.draw(
         figure, alt=alt, key="chart-margins", opens=lambda name: go("rows", metric="cm2_pct", channel=name, **query)
     )

@@ -1,0 +1,90 @@
+"""What was chosen on one screen holds on the next, and a figure that does not follow a choice says so."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import parse_qsl
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from data.publish import publish
+from data.store import Store
+from tests.app.factories import NOW, feed, open_page
+from tests.factories import DAY, a_line, an_order
+
+LATER = NOW + timedelta(seconds=1)
+
+
+@pytest.fixture
+def two_channels(shop: Store) -> Store:
+    """The small shop, which sells on the web, with five orders of a marketplace."""
+    placed = [NOW - timedelta(days=1 + n, hours=6) for n in range(5)]
+    orders = [
+        an_order(
+            f"storefront/{2000 + n}", a_line(sku="B"), channel="market", placed_at=at, ship_by=at + 2 * DAY,
+            promise="given",
+        )
+        for n, at in enumerate(placed)
+    ]  # fmt: skip
+    feed(shop, "storefront", "orders", orders, now=LATER)
+    publish(shop, now=LATER)
+    return shop
+
+
+def links(page: AppTest, label: str) -> list[tuple[str, dict[str, str]]]:
+    """Give where the links of a label lead: (screen, what the address says)."""
+    found = [element.proto for element in page.get("page_link")]
+    return [(link.page, dict(parse_qsl(link.query_string))) for link in found if link.label == label]
+
+
+@pytest.mark.usefixtures("two_channels")
+def test_every_link_of_the_overview_shows_the_same_days_and_channel_where_the_screen_knows_them() -> None:
+    page = open_page("overview", days="7", channel="web")
+    assert not page.exception
+    both = {"days": "7", "channel": "web"}
+    assert links(page, "Open") == [
+        ("orders", {"channel": "web"}),
+        ("margin", {"days": "7"}),
+        ("rows", {"metric": "on_time_fill_rate_units", **both}),
+        ("stock", {}),
+        ("queue", {}),
+        ("rows", {"metric": "orders", **both}),
+    ]
+    assert all(query.items() >= both.items() for _, query in links(page, "Open the rows"))
+
+
+def a_screen_with_a_channel() -> None:
+    """Draw the choice of a channel, as two screens do, or a screen without it."""
+    import streamlit as st  # the script runs in a namespace of its own
+
+    from app.desk.components.filters import filters
+
+    if st.session_state.get("screen") != "without":
+        st.text(filters(("web", "market")).channel)
+
+
+def elsewhere(page: AppTest, screen: str, **query: str) -> AppTest:
+    """Go to a screen with what its link says; one without filters lies between, as the browser forgets them there."""
+    page.query_params.clear()
+    page.session_state["screen"] = "without"
+    page = page.run()
+    page.session_state["screen"] = screen
+    for name, value in query.items():
+        page.query_params[name] = value
+    return page.run()
+
+
+def test_the_filters_of_the_address_that_a_person_came_by_hold_on_the_next_screen() -> None:
+    page = AppTest.from_function(a_screen_with_a_channel)
+    page.query_params["channel"] = "web"
+    page = elsewhere(page.run(), "next")
+    assert page.text[0].value == "web"
+    assert page.query_params["channel"] == "web"
+
+
+def test_a_channel_that_a_link_opened_is_not_taken_for_the_persons_own_choice() -> None:
+    page = AppTest.from_function(a_screen_with_a_channel).run()
+    page = elsewhere(page, "rows", channel="web")
+    assert page.text[0].value == "web"
+    assert elsewhere(page, "back").text[0].value == "None"
