@@ -53,9 +53,9 @@ class Asked:
         money = {} if self.currency is None or not known.monetary else {"currency": self.currency}
         return {name: value for name, value in self.where if name in known.dimensions} | money
 
-    def ignored(self, metric: str) -> list[str]:
-        """Name the filters that a metric does not know, so that its tile can say so."""
-        return [name for name, _ in self.where if name not in find(metric).dimensions]
+    def ignored(self, known: Sequence[str]) -> list[str]:
+        """Say which filters a figure does not follow that knows these dimensions."""
+        return [f"not split by {name}" for name, _ in self.where if name not in known]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,6 @@ def tile(asked: Asked, name: str, *, label: str = "", note: str = "") -> Tile:
     trend = series(asked.given, name, window=asked.window, where=where)
     delta, tone = moved(first)
     apart = [f"{first.figure.currency} alone"] if others or "currency" in where else []
-    aside = [f"not split by {filter_}" for filter_ in asked.ignored(name)]
     return Tile(
         name=name,
         label=label or first.figure.label,
@@ -93,7 +92,7 @@ def tile(asked: Asked, name: str, *, label: str = "", note: str = "") -> Tile:
         tone=tone,
         against=first.reason or f"than {asked.days} days before",
         trend=[f.value for f in trend if f.currency in (None, first.figure.currency)],
-        note="; ".join([*apart, *aside, *([note] if note else [])]),
+        note="; ".join([*apart, *asked.ignored(find(name).dimensions), *([note] if note else [])]),
     )
 
 

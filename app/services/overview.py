@@ -65,7 +65,7 @@ def tiles(asked: Asked, risk: Risk) -> list[Tile]:
             state=risk.state, reason=risk.reason, delta="", tone="even",
             against=f"{words.plural(risk.items, 'item')} likely to run out",
             trend=[float(minor) for _, minor in risk.by_day],
-            note="" if asked.currency is None else f"{asked.currency} alone",
+            note="; ".join([*([] if asked.currency is None else [f"{asked.currency} alone"]), *asked.ignored(())]),
         ),
     ]  # fmt: skip
 
@@ -175,13 +175,13 @@ def _late(late: Figure, value: Figure) -> list[Todo]:
             currency=value.currency or "",
             button="See the late orders",
             screen="orders",
-            query={"late": "true"},
+            query={"late": "true", "channel": "all"},  # whichever channel was chosen before
             is_loss=False,
         )
     ]
 
 
-def sentence(tiles: Sequence[Tile], days: int, risk: Risk) -> list[tuple[str, bool]]:
+def sentence(tiles: Sequence[Tile], days: int, risk: Risk | None) -> list[tuple[str, bool]]:
     """Say everything in one sentence, as pieces that are plain or strong; what is not known is left out."""
     known = {t.name: t for t in tiles if t.text}
     parts: list[tuple[str, bool]] = []
@@ -205,7 +205,7 @@ def sentence(tiles: Sequence[Tile], days: int, risk: Risk) -> list[tuple[str, bo
     if late := known.get("late_orders"):
         say("; " if parts else "")
         say("1 order is late now" if late.text == "1" else f"{late.text} orders are late now", strong=True)
-    if risk.state == "value" and risk.total_minor:
+    if risk and risk.state == "value" and risk.total_minor:
         say(", and " if parts else "")
         say(words.money_compact(risk.total_minor, risk.currency), strong=True)
         say(f" of margin is at risk of stockouts in {words.plural(risk.items, 'item')}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from urllib.parse import parse_qsl
 
@@ -10,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from data.publish import publish
 from data.store import Store
-from tests.app.factories import NOW, feed, open_page
+from tests.app.factories import NOW, feed, html_of, open_page
 from tests.factories import DAY, a_line, an_order
 
 LATER = NOW + timedelta(seconds=1)
@@ -52,6 +53,23 @@ def test_every_link_of_the_overview_shows_the_same_days_and_channel_where_the_sc
         ("rows", {"metric": "orders", **both}),
     ]
     assert all(query.items() >= both.items() for _, query in links(page, "Open the rows"))
+
+
+@pytest.mark.usefixtures("two_channels")
+def test_what_knows_no_channel_is_not_mixed_with_what_is_of_one_and_says_that_it_is_of_all() -> None:
+    [every, web] = [html_of(open_page("overview", **query)) for query in ({}, {"channel": "web"})]
+    assert "of margin is at risk of stockouts" in every
+    assert "of margin is at risk of stockouts" not in web
+    assert "likely to run out · not split by channel" in web
+    assert "the largest expected loss first, all channels" in web
+    assert not re.search("not split|all channels", every)
+
+
+@pytest.mark.usefixtures("two_channels")
+def test_the_late_orders_that_are_to_be_shipped_are_those_that_the_list_shows_whatever_was_chosen() -> None:
+    listed = open_page("orders", late="true", channel="all").dataframe[0].value
+    assert set(listed["channel"]) == {"web", "market"}
+    assert f"Ship {len(listed)} late orders" in html_of(open_page("overview", channel="web"))
 
 
 def a_screen_with_a_channel() -> None:

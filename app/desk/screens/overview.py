@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 
 import streamlit as st
@@ -38,7 +39,7 @@ def show(visit: Visit) -> None:
         with left, st.container(key="card-sentence", height="stretch"):
             put(_sentence(tiles, chosen, risk) + _changes(visit, chosen))
         with right, st.container(key="card-todo", height="stretch", gap="xsmall"):
-            _todos(todos, quiet)
+            _todos(todos, quiet, chosen)
         row_of_cards(tiles, [_rows(tile, chosen) for tile in tiles])
         _charts(visit, chosen, risk)
 
@@ -47,7 +48,7 @@ def _figures(visit: Visit, chosen: Chosen) -> tuple[list[Tile], Risk, list[Todo]
     def make() -> tuple[list[Tile], Risk, list[Todo], str]:
         question = asked(visit, chosen)
         risk = overview.stock_risk(visit.store, visit.moment, chosen.currency)
-        late, value = overview.late_figures(question)
+        late, value = overview.late_figures(replace(question, where=()))  # what is to be done is not filtered
         todos = overview.todos(visit.store, visit.moment, late, value)
         return overview.tiles(question, risk), risk, todos, overview.quiet(late, risk)
 
@@ -62,7 +63,7 @@ def _rows(tile: Tile, chosen: Chosen) -> Rows:
 
 
 def _sentence(tiles: Sequence[Tile], chosen: Chosen, risk: Risk) -> str:
-    parts = overview.sentence(tiles, chosen.days, risk)
+    parts = overview.sentence(tiles, chosen.days, None if chosen.channel else risk)
     text = "".join(f"<b>{esc(part)}</b>" if strong else esc(part) for part, strong in parts)
     shown = text or "Nothing can be said yet."
     return f'{heading("In one sentence")}<div class="fw-sentence">{shown}</div>'
@@ -81,8 +82,13 @@ def _changes(visit: Visit, chosen: Chosen) -> str:
     return f'{title}<div class="fw-changes">{lines}</div>' if lines else ""
 
 
-def _todos(todos: Sequence[Todo], quiet: str) -> None:
-    put(heading("To do today", "the largest expected loss first"))
+def _of_all(chosen: Chosen) -> str:
+    """Say of what knows no channel that it is of all of them, where one is chosen."""
+    return ", all channels" if chosen.channel else ""
+
+
+def _todos(todos: Sequence[Todo], quiet: str, chosen: Chosen) -> None:
+    put(heading("To do today", f"the largest expected loss first{_of_all(chosen)}"))
     if not todos:
         put(note(quiet))
     for number, todo in enumerate(todos):
@@ -108,9 +114,10 @@ def _charts(visit: Visit, chosen: Chosen, risk: Risk) -> None:
     fill = {"metric": "on_time_fill_rate_units", **chosen.query}
     with top[2], _card("fill", "On-time fill, units", "by promise day", "rows", **fill):
         _fill(visit, chosen)
-    with bottom[0], _card("risk", "Margin lost to stockouts", "next 14 days, by the day it runs out", "stock"):
+    ahead = f"next 14 days{_of_all(chosen) or ', by the day it runs out'}"
+    with bottom[0], _card("risk", "Margin lost to stockouts", ahead, "stock"):
         _risk(risk)
-    with bottom[1], _card("flow", "Exceptions opened and cleared", "last 14 days", "queue"):
+    with bottom[1], _card("flow", "Exceptions opened and cleared", f"last 14 days{_of_all(chosen)}", "queue"):
         _flow(visit)
     with bottom[2], _card("sales", "Orders a day", "dotted: the days before", "rows", metric="orders", **chosen.query):
         _orders(visit, chosen)
