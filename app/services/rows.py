@@ -36,6 +36,7 @@ class Made:
     frame: pl.DataFrame
     whole: int  #: rows there are; the frame has at most `SHOWN`
     moves: Sequence[Move] = ()
+    ignored: Sequence[str] = ()  #: which filters the figure does not follow, in words
 
 
 def names() -> list[tuple[str, str]]:
@@ -67,6 +68,7 @@ def made_of(asked: Asked, name: str) -> Made:
         frame=frame.head(SHOWN),
         whole=frame.height,
         moves=_moves(asked, name) if window else (),
+        ignored=asked.ignored(metric.dimensions),
     )
 
 

@@ -72,6 +72,17 @@ def test_the_late_orders_that_are_to_be_shipped_are_those_that_the_list_shows_wh
     assert f"Ship {len(listed)} late orders" in html_of(open_page("overview", channel="web"))
 
 
+@pytest.mark.usefixtures("two_channels")
+def test_rows_of_a_figure_that_does_not_follow_a_filter_say_so() -> None:
+    for metric, query, ignored in (
+        ("orders", {"location": "NORTH"}, "Not split by location"),
+        ("orders", {"channel": "web"}, ""),
+        ("stockout_rate", {"channel": "web", "location": "NORTH"}, "Not split by channel"),
+    ):
+        said = html_of(open_page("rows", metric=metric, **query))
+        assert re.findall(r"Not split by \w+", said) == ([ignored] if ignored else [])
+
+
 def a_screen_with_a_channel() -> None:
     """Draw the choice of a channel, as two screens do, or a screen without it."""
     import streamlit as st  # the script runs in a namespace of its own

@@ -9,7 +9,7 @@ import streamlit as st
 from app.desk.components.badges import figure_badge
 from app.desk.components.export import grid
 from app.desk.components.filters import choose, filters
-from app.desk.components.text import esc, heading, marked, put
+from app.desk.components.text import esc, heading, marked, note, put
 from app.desk.context import Visit, asked, channels, kept, locations, money_in
 from app.desk.shell import empty, page
 from app.services import words
@@ -63,6 +63,7 @@ def _figure(made: Made) -> str:
             f'<div class="delta">{esc(shown)} {mark} {esc("; ".join(figure.reasons))}</div></div>'
         )
     parts += [f'<p class="fw-note">{_move(move)}</p>' for move in made.moves]
+    parts += [note(ignored.capitalize()) for ignored in made.ignored]
     return "".join(parts)
 
 
