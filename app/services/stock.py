@@ -50,10 +50,8 @@ def shelf(
     if out is not None:
         every = every.filter(pl.col("stockout_on") == out)
     if search:
-        found = pl.col("sku").str.contains(search, literal=True) | (
-            pl.col("name").str.to_lowercase().str.contains(search.lower(), literal=True).fill_null(value=False)
-        )
-        every = every.filter(found)
+        named = (pl.col(name).str.to_lowercase().str.contains(search.lower(), literal=True) for name in ("sku", "name"))
+        every = every.filter(pl.any_horizontal(named))
     kinds = {name: every.filter(_kind(name, now.date())) for name in ONLY}
     chosen = kinds[only].sort(
         "expected_lost_margin_minor", "p_stockout", "sku", "location",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.services import acting
+from data.publish import publish
 from data.store import Store
-from tests.app.factories import EVIL, a_dead_letter, a_shop, html_of, markdown_of, open_page, press
+from tests.app.factories import EVIL, NOW, a_dead_letter, a_shop, feed, html_of, markdown_of, open_page, press
+from tests.factories import a_count, an_item
 
 SCREENS = ("overview", "orders", "margin", "stock", "queue", "log", "health", "rows", "start")
 
@@ -93,6 +97,30 @@ def test_the_stock_screen_explains_its_suggestion_as_a_receipt() -> None:
     text = said(open_page("stock", only="all", sku="A"))
     assert "A at NORTH" in text
     assert "demand a day" in text
+
+
+def test_an_item_is_found_however_its_code_is_written(shop: Store) -> None:
+    feed(shop, "erp", "items", [an_item("85123A", supplier="S1")], now=NOW + timedelta(seconds=1))
+    feed(shop, "warehouse", "stock", [a_count("85123A", on_hand=5, counted_at=NOW)], now=NOW + timedelta(seconds=1))
+    publish(shop, now=NOW + timedelta(seconds=1))
+    page = open_page("stock", only="all", sku="85123a")
+    said(page)
+    assert page.dataframe[0].value["SKU"].to_list() == ["85123A"]
+
+
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ({"sku": "zzz<"}, "Nothing under “Likely to run out” matches the search zzz&lt;."),
+        (
+            {"only": "all", "sku": "zzz", "location": "NORTH", "out": "2020-01-02"},
+            "Nothing under “All” matches the search zzz, the location NORTH and the day it runs out, 2 Jan 2020.",
+        ),
+    ],
+)
+def test_a_search_that_finds_no_item_says_nothing_of_those_it_does_not_show(query: dict[str, str], told: str) -> None:
+    assert told in said(open_page("stock", **query))
 
 
 @pytest.mark.usefixtures("shop")

@@ -41,7 +41,7 @@ def show(visit: Visit) -> None:
             return
         left, right = st.columns([13, 9], gap="small")
         with left, st.container(key="card-shelf"):
-            chosen = _grid(found, kind)
+            chosen = _grid(found, kind, _sought(location, search, out))
         with right:
             if chosen is not None:
                 _detail(visit, chosen["sku"], chosen["location"])
@@ -61,7 +61,14 @@ def _filters(visit: Visit) -> tuple[str, str | None, str, date | None]:
     return kind, where, str(search or "").strip(), out
 
 
-def _grid(found: Shelf, kind: str) -> dict[str, Any] | None:
+def _sought(location: str | None, search: str, out: date | None) -> str:
+    """Say what an item of the list must match beside its kind; empty where nothing."""
+    day = f"{out:%-d %b %Y}" if out else ""
+    parts = {"the search": search, "the location": location, "the day it runs out,": day}
+    return words.listed([f"{name} {value}" for name, value in parts.items() if value])
+
+
+def _grid(found: Shelf, kind: str, sought: str) -> dict[str, Any] | None:
     currency = only(code for code, _ in found.lost)
     lost = words.listed([words.money_compact(minor, code) for code, minor in found.lost])
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -69,7 +76,8 @@ def _grid(found: Shelf, kind: str) -> dict[str, Any] | None:
         put(heading(told))
         export(readable(found.frame.drop("arithmetic")), f"stock-{kind}")
     if found.frame.is_empty():
-        put(f'<div class="fw-empty"><b>None</b>{esc(_EMPTY[kind])}</div>')
+        told = f"Nothing under “{ONLY[kind]}” matches {sought}." if sought else _EMPTY[kind]
+        put(f'<div class="fw-empty"><b>None</b>{esc(told)}</div>')
         return None
     rows = found.frame.head(MOST)
     event: Any = st.dataframe(
