@@ -196,10 +196,11 @@ def test_a_press_that_overtakes_the_choice_before_it_does_nothing_and_says_so(tr
     assert cases.queue(acting.desk_of(troubled), Filters(status="claimed")) == []
 
 
-def test_an_address_that_names_no_case_opens_the_first(troubled: Store) -> None:
+def test_an_address_that_names_no_case_opens_the_first_and_says_that_it_is_another(troubled: Store) -> None:
     for named in ("999999", "x", "-1", "9" * 40):
         page = open_page("queue", case=named)
         assert not page.exception
+        assert f"There is no case {named}: " in html_of(page)
         assert page.query_params["case"] == str(cases.queue(acting.desk_of(troubled), Filters())[0]["id"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -141,14 +142,15 @@ def refresh() -> None:
 
 
 def _named(visit: Visit) -> Row | None:
-    """Give the case that the address names, whatever became of it."""
+    """Give the case that the address names, whatever became of it; where there is none, say so."""
     named = st.query_params.get(OPENED, "")
-    if not (named.isascii() and named.isdecimal() and len(named) < 12):
-        return None
-    try:
-        return detail(visit.store, int(named)).row
-    except RequestError:
-        return None
+    if named.isascii() and named.isdecimal() and len(named) < 12:
+        with suppress(RequestError):
+            return detail(visit.store, int(named)).row
+    if named:
+        told = f"There is no case {named[:40]}: whichever is open below is not the one that was asked for."
+        put(f'<div class="fw-note">{badge("no such case", "warn")} {esc(told)}</div>')
+    return None
 
 
 def _open(case: int | None) -> None:
