@@ -16,6 +16,7 @@ from app.services.clock import business_now
 from app.services.figures import Asked
 from app.services.freshness import figures_at, read_streams
 from app.services.memo import Memo
+from app.services.projection import demand
 from app.services.workspace import DEMO, facts, newest, this_store
 from data.store import Store
 
@@ -72,6 +73,7 @@ def asked(visit: Visit, chosen: Chosen) -> Asked:
         where=chosen.where,
         currency=chosen.currency,
         statuses=tuple(read_streams(visit.store)),
+        demand=lambda: demand(visit.store, visit.moment),
     )
 
 

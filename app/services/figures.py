@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+
+import polars as pl
 
 from app.services import words
 from data.lake import Facts
@@ -29,6 +31,7 @@ class Asked:
     statuses: Sequence[StreamStatus] = ()
     day: date | None = None  #: one day instead of the last so many
     currency: str | None = None  #: the one that money is shown in; None where there is no other
+    demand: Callable[[], pl.DataFrame] | None = None  #: units a day by item and location, read only where it is needed
 
     @property
     def window(self) -> Window:
@@ -46,6 +49,12 @@ class Asked:
     def given(self) -> Given:
         """Give what every answer is made from."""
         return Given(facts=self.facts, now=self.now, statuses=self.statuses)
+
+    def given_for(self, metric: str) -> Given:
+        """Give what a metric is answered from, with the projection's demand where it needs that."""
+        if self.demand is None or all(need.argument != "demand" for need in find(metric).needs):
+            return self.given
+        return replace(self.given, demand=self.demand())
 
     def filters(self, metric: str) -> dict[str, str]:
         """Give the filters that a metric knows; money is of one currency."""

@@ -23,6 +23,11 @@ def projection(store: Store, now: datetime) -> pl.DataFrame:
     return newest_projection(store, now).frame
 
 
+def demand(store: Store, now: datetime) -> pl.DataFrame:
+    """Give the units a day that the projection expects, as a metric that needs them takes them."""
+    return projection(store, now).select("sku", "location", "demand_per_day")
+
+
 def newest_projection(store: Store, now: datetime) -> Projection:
     """Give what will run out, with the publication that it rests on."""
     kept = load_projection(store.facts.parent)

@@ -53,11 +53,12 @@ def made_of(asked: Asked, name: str) -> Made:
     metric = find(name)
     window = asked.window if metric.time else None
     where = asked.filters(name)
-    figures = answer(asked.given, name, window=window, where=where)
+    given = asked.given_for(name)
+    figures = answer(given, name, window=window, where=where)
     if all(figure.state == "not_armed" for figure in figures):
         frame = pl.DataFrame()
     else:
-        frame = rows(asked.given, name, window=window, where=where)
+        frame = rows(given, name, window=window, where=where)
         frame = _telling(frame, metric)
         if any(figure.currency for figure in figures):
             frame = frame.rename({name: f"{name}_minor" for name in _SUMS}, strict=False)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
+import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.services import acting
+from app.services.projection import projection
 from data.publish import publish
 from data.store import Store
 from tests.app.factories import EVIL, NOW, a_dead_letter, a_shop, feed, html_of, markdown_of, open_page, press
@@ -162,6 +165,15 @@ def test_filters_come_from_the_address_and_what_is_unknown_there_is_ignored() ->
     assert "in the last 7 days" in said(page)
     page = open_page("overview", days="9999", channel="nowhere")
     assert "in the last 28 days" in said(page)
+
+
+def test_days_of_supply_rest_on_the_same_demand_as_the_stock_screen(shop: Store) -> None:
+    page = open_page("rows", metric="days_of_supply")
+    text = said(page)
+    known = projection(shop, NOW).filter(pl.col("demand_per_day").is_not_null())
+    assert "not armed" not in text
+    assert re.search(r'class="value">[\d.,]+ days<', text)
+    assert set(page.dataframe[0].value["sku"]) == set(known["sku"])
 
 
 def test_a_name_in_the_catalogue_is_shown_as_it_is_written(store: Store) -> None:
