@@ -18,6 +18,8 @@ from metrics.sources import Given
 from metrics.window import Window
 
 Where = tuple[tuple[str, str], ...]  #: filters, as a key under which answers are kept
+UNMOVED = "■ no change"
+LEAST = 0.001  #: a share that is shown with one decimal and is less, but not nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,7 @@ def tile(asked: Asked, name: str, *, label: str = "", note: str = "") -> Tile:
         reason="; ".join(first.figure.reasons),
         delta=delta,
         tone=tone,
-        against=first.reason or f"than {asked.days} days before",
+        against=first.reason or against(delta, f"{asked.days} days before"),
         trend=[f.value for f in trend if f.currency in (None, first.figure.currency)],
         note="; ".join([*apart, *asked.ignored(find(name).dimensions), *([note] if note else [])]),
     )
@@ -135,10 +137,15 @@ def moved(c: Comparison) -> tuple[str, str]:
     else:
         size, word = _amount(abs(c.delta), c.figure, short=True), ("more", "less")
     if not any(digit in size for digit in "123456789"):
-        return "■ no change", "even"
+        return UNMOVED, "even"
     rising = c.delta > 0
     tone = "even" if good == "neither" else "up" if rising == (good == "up") else "down"
     return (f"▲ {size} {word[0]}" if rising else f"▼ {size} {word[1]}"), tone
+
+
+def against(move: str, earlier: str) -> str:
+    """Join a move to what it is measured from: there is more *than* before, but no change *from* it."""
+    return f"{'from' if move == UNMOVED else 'than'} {earlier}"
 
 
 def in_words(figure: Figure, *, short: bool = False) -> str:
@@ -158,7 +165,7 @@ def sum_in_words(total: Number | None, figure: Figure) -> str:
 def _amount(value: float, figure: Figure, *, short: bool) -> str:
     match figure.unit:
         case "percent":
-            return words.percent(value)
+            return f"under {words.percent(LEAST)}" if 0 < value < LEAST / 2 else words.percent(value)
         case "money":
             currency = figure.currency or ""
             return words.money_compact(value, currency) if short else words.money(round(value), currency)

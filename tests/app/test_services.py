@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from app.services import words
 from app.services.clock import CLOCK_FILE, lead
 from app.services.expected import expected
-from app.services.figures import Asked
+from app.services.figures import Asked, in_words, tile
 from app.services.freshness import is_scheduled, overall, read_streams, sources, state_of
 from app.services.health import health
 from app.services.masking import masked
@@ -29,6 +31,7 @@ from data.log.lookup import Heard
 from data.log.status import StreamStatus
 from data.publish import publish
 from data.store import Store
+from metrics.answer import answer
 from tests.app.factories import NOW, a_shop, feed
 from tests.factories import (
     DAY,
@@ -68,6 +71,19 @@ def test_money_in_cards_has_three_digits_and_its_scale() -> None:
     ]
     assert words.money_compact(500, "SEK") == "SEK 5"
     assert words.money_compact(500, "JPY") == "¥500"
+
+
+def test_a_share_that_is_small_is_not_nothing(shop: Store) -> None:
+    [figure] = answer(Asked(facts=facts(shop), now=NOW, days=28).given, "stockout_rate")
+    shares = (61 / 179_132, 0.0, 0.0006)
+    assert [in_words(replace(figure, value=share)) for share in shares] == ["under 0.1%", "0.0%", "0.1%"]
+
+
+def test_what_did_not_move_shows_no_change_from_before_and_what_did_more_than_before(shop: Store) -> None:
+    asked = Asked(facts=facts(shop), now=NOW, days=7)
+    shown = {name: tile(asked, name) for name in ("cm2_pct", "orders")}
+    assert f"{shown['cm2_pct'].delta} {shown['cm2_pct'].against}" == "■ no change from 7 days before"
+    assert re.search("(more|less) than 7 days before$", f"{shown['orders'].delta} {shown['orders'].against}")
 
 
 def test_spans_are_told_in_the_units_people_use() -> None:

@@ -13,7 +13,7 @@ from app.desk.components.text import esc, heading, marked, note, put
 from app.desk.context import Visit, asked, channels, kept, locations, money_in
 from app.desk.shell import empty, page
 from app.services import words
-from app.services.figures import sum_in_words
+from app.services.figures import against, sum_in_words
 from app.services.rows import Made, Move, made_of, names
 from metrics.registry import find
 
@@ -70,7 +70,7 @@ def _figure(made: Made) -> str:
 def _move(m: Move) -> str:
     if not m.move:
         return esc(f"{m.than}: {m.reason}")
-    return f'<b class="{esc(m.tone)}">{esc(m.move)}</b> than {esc(m.than)}'
+    return f'<b class="{esc(m.tone)}">{esc(m.move)}</b> {esc(against(m.move, m.than))}'
 
 
 def _definition(made: Made) -> str:
