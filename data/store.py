@@ -108,6 +108,8 @@ _REMEDIES = {
     "malformed": "the file is damaged; restore a copy",
     "connection refused": "start the server or correct FILLWELL_DATABASE_URL",
     "connection failed": "start the server or correct FILLWELL_DATABASE_URL",
+    "connection to server": "start the server or correct FILLWELL_DATABASE_URL",
+    "resolve host": "correct the host in FILLWELL_DATABASE_URL, or the network",
     "password authentication": "correct FILLWELL_DATABASE_URL",
 }
 

@@ -48,8 +48,8 @@ def _workspaces() -> list[dict[str, str]]:
 
     known = settings()
     rows = [_home(known.home)]
-    for folder in sorted((known.home / "workspaces").glob("*/log.db")):
-        name = folder.parent.name
+    folders = sorted(path for path in (known.home / "workspaces").glob("*") if path.is_dir())
+    for name in [path.name for path in folders if known.database_url or (path / "log.db").exists()]:
         try:
             store = open_store(known, name, create=False)
             with store.log.read() as conn:

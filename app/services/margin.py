@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.services import words
-from app.services.figures import Asked, by, moved
+from app.services.figures import Asked, against, by, moved
 from metrics.answer import compare, many
 from metrics.figure import Figure
 
@@ -129,7 +129,7 @@ def _sentence(
     whole = _value(cells, ALL, "cm2_pct")
     move = deltas.get(ALL, ("", "", ""))[0]
     said = f"{words.percent(whole)} of net sales stay as contribution margin 2"
-    said += f", {move.split(' ', 1)[1]} than before" if move else ""
+    said += f", {move.split(' ', 1)[1]} {against(move, 'before')}" if move else ""
     if best != worst:
         said += f". {best.capitalize()} keeps most, {words.percent(rates[best])}"
         said += f"; {worst} least, {words.percent(rates[worst])}"

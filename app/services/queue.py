@@ -39,6 +39,7 @@ class Row:
     exposed_minor: int
     currency: str
     opened_at: datetime
+    ended_at: datetime | None  #: None while it lives
     deadline: datetime | None
     suggested: str
     explains: int  #: cases or subjects that this one explains
@@ -106,6 +107,7 @@ def _row(case: Mapping[str, Any]) -> Row:
         title=case["title"], where=" · ".join(place), status=case["status"], assignee=case["assignee"] or "",
         lost_by_shift_end_minor=case["lost_by_shift_end_minor"], expected_loss_minor=case["expected_loss_minor"],
         exposed_minor=case["exposed_minor"], currency=case["currency"], opened_at=case["opened_at"],
+        ended_at=case["status_at"] if case["status"] in cases.ENDED else None,
         deadline=case["deadline"], suggested=case["suggested"] or "",
         explains=case["suppressed"] + max(len(case["members"] or ()) - 1, 0),
     )  # fmt: skip

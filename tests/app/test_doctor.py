@@ -35,3 +35,17 @@ def test_a_home_that_can_be_made_is_well_and_is_not_made_by_looking(
     home = tmp_path / "new" / "home"
     assert examined(home, monkeypatch, capsys) == (0, "well", str(home))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.postgres
+def test_a_workspace_whose_server_does_not_answer_is_called_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "workspaces" / "mine").mkdir(parents=True)
+    monkeypatch.setenv("FILLWELL_HOME", str(tmp_path))
+    monkeypatch.setenv("FILLWELL_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(SystemExit) as ended:
+        main(["doctor", "--format", "json"])
+    [found] = [row for row in json.loads(capsys.readouterr().out) if row["what"] == "workspace mine"]
+    assert (ended.value.code, found["state"]) == (1, "wrong")
+    assert "FILLWELL_DATABASE_URL" in found["words"]

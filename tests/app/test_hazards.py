@@ -31,7 +31,7 @@ from app.desk.components import charts, text
 from app.desk.components.charts import Point
 from app.desk.components.press import FORGOTTEN_AFTER, Drawn, Press, Tell
 from app.desk.components.tables import content_key
-from app.services import acting, workspace
+from app.services import acting, words, workspace
 from app.services.export import neutral, to_csv
 from data.errors import ConfigError, RequestError
 from data.publish import publish
@@ -186,6 +186,16 @@ def test_a_case_that_left_the_list_stays_open_and_nothing_is_done_to_another(tro
     press(page, "assign")
     assert "somebody was faster: it is dismissed" in html_of(page)
     assert cases.queue(desk, Filters(status="claimed")) == []
+
+
+def test_a_case_that_is_over_shows_how_long_it_was_open(troubled: Store) -> None:
+    desk = acting.desk_of(troubled)
+    gone = cases.queue(desk, Filters())[1]["id"]
+    assert f"case {gone}, open " in html_of(open_page("queue", case=str(gone)))
+    cases.dismiss(desk, gone, by=acting.local_person(troubled), reason="known")
+    case = cases.show(desk, gone)
+    told = f"case {gone}, was open {words.span(case['status_at'] - case['opened_at'])}<"
+    assert told in html_of(open_page("queue", case=str(gone)))
 
 
 def test_a_press_that_overtakes_the_choice_before_it_does_nothing_and_says_so(troubled: Store) -> None:

@@ -186,9 +186,10 @@ def test_the_migrations_make_the_tables_that_the_program_means(store: Store) -> 
 
 
 @pytest.mark.postgres
-def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["nobody@127.0.0.1:1/nothing", "nobody@nowhere.invalid/nothing"])
+def test_a_server_that_is_not_there_is_named(tmp_path: Path, place: str) -> None:
     with pytest.raises(StoreError) as error:
-        opened(tmp_path, FILLWELL_DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+        opened(tmp_path, FILLWELL_DATABASE_URL=f"postgresql://{place}")
     assert "FILLWELL_DATABASE_URL" in sentence(error)
 
 

@@ -32,6 +32,7 @@ class Point:
 
 #: What hovering shows of a point; its second word is what a click opens.
 _HOVER = "%{customdata[0]}<extra></extra>"
+DAY = "%-d %b"  #: days are written the same everywhere
 _CLICK = "<br>click opens the rows<extra></extra>"
 
 
@@ -94,7 +95,7 @@ def line(
             annotation={"text": goal[1], "font": {"size": 11, "color": colours.muted}, "xanchor": "right"},
         )
     figure.update_yaxes(tickformat=_ticks(points) if percent else "~s", nticks=4)
-    figure.update_xaxes(nticks=5)
+    figure.update_xaxes(nticks=5, tickformat=DAY)
     return figure
 
 
@@ -241,7 +242,7 @@ def pair(
         )
     figure.update_layout(barmode="relative", bargap=0.3, showlegend=True, legend=_legend(colours), margin={"t": 28})
     figure.update_yaxes(nticks=4, zeroline=True, zerolinecolor=colours.line, tickformat="~s")
-    figure.update_xaxes(nticks=5)
+    figure.update_xaxes(nticks=5, tickformat=DAY)
     return figure
 
 
@@ -287,7 +288,7 @@ def fan(
         )  # fmt: skip
     figure.add_hline(y=0, line={"color": colours.vermillion, "width": 1})
     figure.update_yaxes(nticks=5)
-    figure.update_xaxes(nticks=8)
+    figure.update_xaxes(nticks=8, tickformat=DAY)
     return figure
 
 

@@ -85,12 +85,12 @@ def _actions(found: list[dict[str, Any]]) -> None:
         row_height=ROW,
         column_config={
             "Action": st.column_config.NumberColumn(width=56),
-            "What": st.column_config.TextColumn(width=240),
+            "What": st.column_config.TextColumn(width=226),
             "Status": st.column_config.TextColumn(width=84),
             "By": st.column_config.TextColumn(width=72),
             "Planned": st.column_config.TextColumn(width=118),
             "Verified": st.column_config.TextColumn(width=118),
-            "Tries": st.column_config.NumberColumn(width=48),
+            "Tries": st.column_config.NumberColumn(width=62),
         },
         alt="Actions, the newest first",
     )

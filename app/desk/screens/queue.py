@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -363,7 +364,7 @@ def _detail(visit: Visit, row: Row, drawn: Drawn) -> None:
         put(
             f'<div class="fw-head"><h2>{esc(found.row.title)}</h2></div>'
             f'<div class="fw-strip">{badge(found.row.kind)}{badge(found.row.status, "info")}'
-            f"<span>case {found.row.id}, open {esc(words.span(visit.now - found.row.opened_at))}</span>"
+            f"<span>case {found.row.id}, {esc(_open_for(found.row, visit.now))}</span>"
             f"<span>{words.plural(found.similar, 'other')} of this kind</span></div>{money_line(found)}"
         )
         if found.facing:
@@ -372,6 +373,11 @@ def _detail(visit: Visit, row: Row, drawn: Drawn) -> None:
             suggestions(visit, found, _say, drawn)
         _fix(visit, found, drawn)
     _proof(found)
+
+
+def _open_for(row: Row, now: datetime) -> str:
+    verb = "open" if row.ended_at is None else "was open"
+    return f"{verb} {words.span((row.ended_at or now) - row.opened_at)}"
 
 
 @st.fragment(run_every=1)
