@@ -159,7 +159,7 @@ def _orders_to_place(store: Store, now: datetime) -> list[Todo]:
             currency=str(worst["currency"] or ""),
             button="See what to order",
             screen="stock",
-            query={"only": "due"},
+            query={"only": "due", "location": "all"},
         )
     ]
 
@@ -175,7 +175,7 @@ def _late(late: Figure, value: Figure) -> list[Todo]:
             currency=value.currency or "",
             button="See the late orders",
             screen="orders",
-            query={"late": "true", "channel": "all"},  # whichever channel was chosen before
+            query={"late": "true", "channel": "all", "location": "all"},  # whatever was chosen before
             is_loss=False,
         )
     ]

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.desk.components.filters import Chosen
 from data.publish import publish
 from data.store import Store
 from tests.app.factories import NOW, feed, html_of, open_page
@@ -43,16 +44,17 @@ def links(page: AppTest, label: str) -> list[tuple[str, dict[str, str]]]:
 def test_every_link_of_the_overview_shows_the_same_days_and_channel_where_the_screen_knows_them() -> None:
     page = open_page("overview", days="7", channel="web")
     assert not page.exception
-    both = {"days": "7", "channel": "web"}
+    every = {"location": "all"}  # the overview knows none: one that was chosen elsewhere does not narrow what it opens
+    all_of_it = {"days": "7", "channel": "web", **every}
     assert links(page, "Open") == [
-        ("orders", {"channel": "web"}),
-        ("margin", {"days": "7"}),
-        ("rows", {"metric": "on_time_fill_rate_units", **both}),
-        ("stock", {}),
+        ("orders", {"channel": "web", **every}),
+        ("margin", {"days": "7", **every}),
+        ("rows", {"metric": "on_time_fill_rate_units", **all_of_it}),
+        ("stock", every),
         ("queue", {}),
-        ("rows", {"metric": "orders", **both}),
+        ("rows", {"metric": "orders", **all_of_it}),
     ]
-    assert all(query.items() >= both.items() for _, query in links(page, "Open the rows"))
+    assert all(query.items() >= all_of_it.items() for _, query in links(page, "Open the rows"))
 
 
 @pytest.mark.usefixtures("two_channels")
@@ -117,3 +119,14 @@ def test_a_channel_that_a_link_opened_is_not_taken_for_the_persons_own_choice() 
     page = elsewhere(page, "rows", channel="web")
     assert page.text[0].value == "web"
     assert elsewhere(page, "back").text[0].value == "None"
+
+
+@pytest.mark.usefixtures("shop")
+def test_what_a_page_without_a_filter_opens_is_not_narrowed_by_what_was_chosen_elsewhere() -> None:
+    page = AppTest.from_function(a_screen_with_a_channel).run()
+    page.selectbox(key="channel-chosen").select("web").run()
+    assert elsewhere(page, "next").text[0].value == "web", "a person's own choice holds from page to page"
+    page = elsewhere(page, "rows", **Chosen(days=28).query)
+    assert page.text[0].value == "None"
+    assert "channel" not in page.query_params
+    assert elsewhere(page, "back").text[0].value == "web"

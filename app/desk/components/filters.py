@@ -29,10 +29,10 @@ class Chosen:
 
     @property
     def query(self) -> dict[str, str]:
-        """Give what an address says of it, so that a page that is gone to shows the same."""
+        """Give what an address says of it, so that a page that is gone to shows the same, whatever it showed before."""
         day = {} if self.day is None else {"day": self.day.isoformat()}
         money = {} if self.currency is None else {"currency": self.currency}
-        return {"days": str(self.days), **day, **money, **dict(self.where)}
+        return {"days": str(self.days), **day, **money, "channel": EVERY, "location": EVERY, **dict(self.where)}
 
     def query_of(self, *names: str) -> dict[str, str]:
         """Give what of it a page knows that has these filters alone."""
@@ -140,9 +140,11 @@ def _take_from_address(key: str, options: Sequence[str], default: str, *, everyw
     chosen = next((value for value in (address, kept) if value in options), default)
     state.setdefault(f"{key}-kept", chosen)  # what a session begins with; what a link shows is not what a person chose
     state[widget] = chosen
-    state[heard] = address
     if chosen != (address or default):
         _to_address(key, default)
+    elif chosen == default:
+        st.query_params.pop(key, None)  # said by a link, so that what was chosen before does not hold here
+    state[heard] = st.query_params.get(key)
 
 
 def _to_address(key: str, default: str) -> None:

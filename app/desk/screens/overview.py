@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -58,7 +58,7 @@ def _figures(visit: Visit, chosen: Chosen) -> tuple[list[Tile], Risk, list[Todo]
 def _rows(tile: Tile, chosen: Chosen) -> Rows:
     """Name where a tile's rows are: the rows of its metric, under the same filters."""
     if tile.name == "stock_risk":
-        return ("stock", "Open the items", {})
+        return ("stock", "Open the items", chosen.query_of("location"))
     return ("rows", "Open the rows", {"metric": tile.name, **chosen.query})
 
 
@@ -104,19 +104,19 @@ def _todos(todos: Sequence[Todo], quiet: str, chosen: Chosen) -> None:
 
 def _charts(visit: Visit, chosen: Chosen, risk: Risk) -> None:
     top, bottom = st.columns(3, gap="small"), st.columns(3, gap="small")
-    where = dict(chosen.where)
+    where, every = chosen.query_of("channel", "location"), chosen.query_of("location")
     with top[0], _card("aging", "Open orders by age", "now, by stage", "orders", **where):
         figures = kept(visit, ("aging", chosen), lambda: overview.aging(asked(visit, chosen)))
         aging_chart(figures, key="overview-aging", opens=lambda age, stage: go("orders", age=age, stage=stage, **where))
-    days, money = f"last {chosen.days} days", chosen.query_of("days", "currency")
+    days, money = f"last {chosen.days} days", chosen.query_of("days", "currency", "location")
     with top[1], _card("margins", "Contribution margin 2 by channel", days, "margin", **money):
         _margins(visit, chosen)
     fill = {"metric": "on_time_fill_rate_units", **chosen.query}
     with top[2], _card("fill", "On-time fill, units", "by promise day", "rows", **fill):
         _fill(visit, chosen)
     ahead = f"next 14 days{_of_all(chosen) or ', by the day it runs out'}"
-    with bottom[0], _card("risk", "Margin lost to stockouts", ahead, "stock"):
-        _risk(risk)
+    with bottom[0], _card("risk", "Margin lost to stockouts", ahead, "stock", **every):
+        _risk(risk, every)
     with bottom[1], _card("flow", "Exceptions opened and cleared", f"last 14 days{_of_all(chosen)}", "queue"):
         _flow(visit)
     with bottom[2], _card("sales", "Orders a day", "dotted: the days before", "rows", metric="orders", **chosen.query):
@@ -150,7 +150,7 @@ def _margins(visit: Visit, chosen: Chosen) -> None:
     texts = [words.percent(p.value) for p in points]
     alt = "Contribution margin 2 by channel: " + ", ".join(p.words for p in points)
     figure = charts.lying(points, colours(), height=HEIGHT, texts=texts)
-    query = chosen.query_of("days", "currency")
+    query = chosen.query_of("days", "currency", "location")
     charts.draw(
         figure, alt=alt, key="chart-margins", opens=lambda name: go("rows", metric="cm2_pct", channel=name, **query)
     )
@@ -172,7 +172,7 @@ def _day_of(metric: str, chosen: Chosen) -> Callable[[str], None]:
     return lambda day: go("rows", metric=metric, **chosen.query, day=day)
 
 
-def _risk(risk: Risk) -> None:
+def _risk(risk: Risk, every: Mapping[str, str]) -> None:
     if risk.state != "value":
         put(f'<p class="fw-note">Not armed: {esc(risk.reason)}</p>')
         return
@@ -188,7 +188,7 @@ def _risk(risk: Risk) -> None:
     whole = words.money(sum(minor for _, minor in risk.by_day), risk.currency)
     alt = f"Expected lost margin by the day stock runs out, {whole} in all"
     figure = charts.bars(points, colours(), height=HEIGHT, colour=colours().vermillion)
-    charts.draw(figure, alt=alt, key="chart-risk", opens=lambda day: go("stock", only="all", out=day))
+    charts.draw(figure, alt=alt, key="chart-risk", opens=lambda day: go("stock", only="all", out=day, **every))
 
 
 def _flow(visit: Visit) -> None:
