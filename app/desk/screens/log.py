@@ -85,12 +85,12 @@ def _actions(found: list[dict[str, Any]]) -> None:
         row_height=ROW,
         column_config={
             "Action": st.column_config.NumberColumn(width=56),
-            "What": st.column_config.TextColumn(width=226),
+            "What": st.column_config.TextColumn(width=208),
             "Status": st.column_config.TextColumn(width=84),
-            "By": st.column_config.TextColumn(width=72),
+            "By": st.column_config.TextColumn(width=68),
             "Planned": st.column_config.TextColumn(width=118),
             "Verified": st.column_config.TextColumn(width=118),
-            "Tries": st.column_config.NumberColumn(width=62),
+            "Tries": st.column_config.NumberColumn(width=56),
         },
         alt="Actions, the newest first",
     )
