@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal
@@ -11,7 +11,7 @@ import polars as pl
 
 from data.errors import RequestError
 from metrics.doubt import doubts
-from metrics.engine import Asked, Where, add_up, chosen
+from metrics.engine import CURRENCY, Asked, Where, add_up, chosen
 from metrics.figure import Figure, Number, gravest
 from metrics.judge import Judge, armed_by
 from metrics.metric import PERIODS, Metric
@@ -110,15 +110,15 @@ def compare(
     new, old = (
         many(given, names, window=span, by=by, where=where) for span in (window, before or window.previous(given.zone))
     )
-    earlier = {_group(figure): figure for figure in old[name]}
+    earlier = _finder(old[name])
     moved = _moved(new[metric.coverage], old[metric.coverage]) if metric.coverage else {}
-    return [_compared(f, earlier.get(_group(f)), moved.get(_group(f), 0.0), metric.coverage) for f in new[name]]
+    return [_compared(f, earlier(f), moved.get(_group(f), 0.0), metric.coverage) for f in new[name]]
 
 
 def restated(figures: Sequence[Figure], shown: Sequence[Figure]) -> list[Figure]:
     """Mark the figures that differ from what an earlier publication showed for the same closed window."""
-    earlier = {_group(figure): figure for figure in shown if figure.state in {"value", "restated"}}
-    return [_restated(figure, earlier.get(_group(figure))) for figure in figures]
+    earlier = _finder([figure for figure in shown if figure.state in {"value", "restated"}])
+    return [_restated(figure, earlier(figure)) for figure in figures]
 
 
 def _answer(given: Given, metrics: Sequence[Metric], asked: Asked) -> dict[str, list[Figure]]:
@@ -167,13 +167,24 @@ def _group(figure: Figure) -> tuple[tuple[str, str | None], ...]:
     return tuple(sorted((k, v or "") for k, v in figure.dimensions.items() if k not in PERIODS))
 
 
+def _finder(figures: Sequence[Figure]) -> Callable[[Figure], Figure | None]:
+    """Make what finds the figure of the same group; where only one side has several currencies, that of the same."""
+    exact = {_group(figure): figure for figure in figures}
+    of_money = {(_unsplit(figure), figure.currency): figure for figure in figures}
+    return lambda figure: exact.get(_group(figure)) or of_money.get((_unsplit(figure), figure.currency))
+
+
+def _unsplit(figure: Figure) -> tuple[tuple[str, str | None], ...]:
+    return tuple(pair for pair in _group(figure) if pair[0] != CURRENCY)
+
+
 def _moved(new: Sequence[Figure], old: Sequence[Figure]) -> Mapping[tuple[tuple[str, str | None], ...], float]:
-    earlier = {_group(figure): figure.value for figure in old}
+    earlier = _finder(old)
     moved = {}
     for figure in new:
-        before = earlier.get(_group(figure))
-        if figure.value is not None and before is not None:
-            moved[_group(figure)] = abs(figure.value - before)
+        before = earlier(figure)
+        if figure.value is not None and before is not None and before.value is not None:
+            moved[_group(figure)] = abs(figure.value - before.value)
     return moved
 
 

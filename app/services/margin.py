@@ -64,13 +64,11 @@ def margin(asked: Asked) -> Margin:
         if f.dimensions.get("channel")
     }
     cells |= {(ALL, name): whole[name][0] for name in names}
-    where = asked.filters("cm2_pct")
-    compared = [
-        figure
-        for by_ in (("channel",), ())
-        for figure in compare(asked.given, "cm2_pct", window=asked.window, by=by_, where=where)
-    ]
-    deltas = {str(c.figure.dimensions.get("channel") or ALL): (*moved(c), c.reason or "") for c in compared}
+    deltas: dict[str, tuple[str, str, str]] = {}
+    for by_ in ((), ("channel",)):
+        for c in compare(asked.given, "cm2_pct", window=asked.window, by=by_, where=asked.filters("cm2_pct")):
+            channel = str(c.figure.dimensions.get("channel")) if by_ else ALL
+            deltas.setdefault(channel, (*moved(c), c.reason or ""))  # what names its currency comes first
     currency = next((f.currency for f in whole["net_sales"] if f.currency), "") or ""
     channels = sorted({channel for channel, _ in cells} - {ALL}, key=lambda c: -(_value(cells, c, "net_sales") or 0))
     return Margin(

@@ -110,7 +110,8 @@ def shipment(row: Row, authority: str, _instant: datetime) -> ParcelStated:
         parcel=row["parcel"], order=_order(row["order"], authority), location=row["location"], carrier=row["carrier"],
         tracking=row["tracking"] or row["parcel"], handed_over_at=_at(row["handed_over_at"]),
         lines=(Units(row["line"] or row[LINE], row["sku"], row["units"]),),
-        freight_minor=_minor(row["freight"], row["currency"]), currency=row["currency"] if row["freight"] else "",
+        freight_minor=_minor(row["freight"], row["currency"]),
+        currency=(row["currency"] or "") if row["freight"] else "",
     )  # fmt: skip
 
 

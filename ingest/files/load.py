@@ -69,12 +69,15 @@ def load(store: Store, plan: Plan, *, now: datetime, progress: Progress | None =
     keep_mapping(store, plan.mapping, plan.notes.formats)
     source, place = _begin(store, plan, now)
     ready = _Ready(plan, observed_at=to_micros(now))
-    known, secret = _corrections(store, source, plan), store_secret(store.facts.parent)
+    known: Corrections | None = None
+    secret = store_secret(store.facts.parent)
     resumed_at, size = place.rows, FEWEST
     with _collector_paused():
         while place.rows < plan.rows:
             items = ready.take(place.rows, size)
             stop = place.rows + len(items)
+            if known is None and any(one.item.error is not None for one in items):
+                known = _corrections(store, source)
             with store.log.write() as conn:
                 began = time.monotonic()
                 _require(conn, source, place, plan)
@@ -102,9 +105,7 @@ def load(store: Store, plan: Plan, *, now: datetime, progress: Progress | None =
     return Imported(place.batch, plan.name, plan.rows, tally, plan.instant, resumed_at, removed)
 
 
-def _corrections(store: Store, source: int, plan: Plan) -> Corrections:
-    if not plan.count_dead_letters():
-        return {}
+def _corrections(store: Store, source: int) -> Corrections:
     with store.log.read() as conn:
         return corrections(conn, source)
 

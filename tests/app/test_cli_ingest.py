@@ -191,6 +191,30 @@ def test_a_row_that_was_corrected_or_set_aside_is_nobodys_work_when_its_file_com
     assert (read[0]["changed"], read[0]["outcomes"]) == (0, {})
 
 
+def test_a_row_that_only_the_log_refused_stays_corrected_too(desk: Desk) -> None:
+    (desk.folder / "rows.csv").write_text("Order,SKU,Units,Price,Placed\n1,A,2,5000000000000,2026-05-03 10:00\n")
+    desk.files()
+    [bad], _ = desk.run("dead-letters", "list")
+    desk.run("dead-letters", "edit", str(bad["record"]), "--set", "Price=5.00")
+    [again], _ = desk.files()
+    assert (again["accepted"], again["duplicates"], again["dead_letters"]) == (0, 1, 0)
+
+
+def test_freight_whose_currency_no_column_names_is_the_orders(desk: Desk) -> None:
+    desk.files()
+    (desk.folder / "m.toml").write_text(
+        'connection = "depot"\nstates = "shipment"\nauthority = "shop"\n[file]\ntime_zone = "UTC"\n[fields]\n'
+        'parcel = "Parcel"\norder = "Order"\nsku = "SKU"\nunits = "Units"\nfreight = "Freight"\n'
+        'handed_over_at = "Left"\n'
+        'location = { constant = "NORTH" }\ncarrier = { constant = "POST" }\n'
+    )
+    (desk.folder / "rows.csv").write_text("Parcel,Order,SKU,Units,Freight,Left\nP1,1,A,2,0.80,2026-05-03 12:00\n")
+    [found], _ = desk.files()
+    assert (found["accepted"], found["dead_letters"]) == (1, 0)
+    [sold] = open_facts(desk.store()).frame("line_amount").to_dicts()
+    assert (sold["entry"], sold["currency"], sold["freight_minor"]) == ("sale", "EUR", 80)
+
+
 def test_a_correction_outlives_the_import_that_it_was_made_in(desk: Desk) -> None:
     desk.files()
     [bad], _ = desk.run("dead-letters", "list")

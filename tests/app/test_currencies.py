@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,11 +14,11 @@ from app.services.margin import ALL, margin
 from app.services.overview import late_figures, stock_risk, tiles
 from app.services.rows import made_of
 from app.services.stock import shelf
-from app.services.workspace import facts
+from app.services.workspace import facts, look_again
 from data.publish import publish
 from data.store import Store
 from tests.app.factories import NOW, feed, html_of, open_page
-from tests.factories import DAY, HOUR, a_count, a_line, a_parcel, an_item, an_order
+from tests.factories import DAY, HOUR, a_count, a_line, a_parcel, a_return, an_item, an_order
 
 LATER = NOW + timedelta(seconds=1)
 
@@ -75,6 +76,17 @@ def test_the_bridge_to_contribution_has_no_step_in_another_currency(abroad: Stor
     assert {figure.currency for figure in found.cells.values()} <= {"EUR", None}
     ends = [amount for _, amount, kind, _ in found.bridge if kind == "total"]
     assert ends[-1] == ends[0] + sum(amount for _, amount, kind, _ in found.bridge if kind == "part")
+
+
+def test_a_refund_whose_currency_nobody_named_leaves_the_others_comparable(shop: Store) -> None:
+    question = Asked(facts=facts(shop), now=LATER, days=7)
+    before = margin(question).deltas[ALL]
+    lost = a_return("R1", "returns/R1", refunded_minor=100, requested_at=NOW - DAY, currency="")
+    feed(shop, "returns", "returns", [lost], now=LATER)
+    publish(shop, now=LATER)
+    look_again(shop)
+    assert margin(replace(question, facts=facts(shop))).deltas[ALL] == before
+    assert before[0] != ""
 
 
 def test_what_stockouts_cost_is_summed_by_currency(abroad: Store) -> None:

@@ -146,8 +146,27 @@ def test_a_press_that_is_being_carried_out_is_not_carried_out_again_by_another_r
     page.session_state["queue-pressed"] = [Press(drawn, "fix", lambda: acted.append(1), monotonic(), state="acts")]
     page = page.run()
     page = page.button(key="fix").click().run()
-    [press] = page.session_state["queue-pressed"]
-    assert (acted, press.state) == ([], "acts")
+    [doing, asked] = page.session_state["queue-pressed"]
+    assert (acted, doing.state, asked.button) == ([], "acts", "fix"), "it was about something else: it comes after"
+    page = page.button(key="fix").click().run()
+    assert [one is doing for one in page.session_state["queue-pressed"]] == [True, False], "a double click is one press"
+    doing.state = "done"
+    page = settle(page)
+    assert page.session_state["queue-pressed"] == []
+
+
+@pytest.mark.usefixtures("troubled")
+def test_what_is_under_way_is_not_asked_for_again() -> None:
+    page = open_page("queue")
+    page = page.button(key="fix").click().run()
+    [first] = page.session_state["queue-pressed"]
+    first.state = "acts"
+    page = page.button(key="fix").click().run()
+    assert page.session_state["queue-pressed"] == [first]
+    first.state, first.tell = "done", lambda: streamlit.session_state.update({"queue-said": [(True, "it is planned")]})
+    page = page.button(key="fix").click().run()
+    assert "it is planned" in html_of(page), "what is still to be told is not thrown out by another press"
+    assert page.session_state["queue-pressed"] == []
 
 
 def test_a_question_that_is_opened_just_after_another_button_is_asked_when_that_is_done(troubled: Store) -> None:

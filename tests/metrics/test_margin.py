@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -100,6 +101,14 @@ def test_money_of_two_currencies_is_never_added() -> None:
     assert (euro.dimensions, euro.value, euro.currency) == ({"currency": "EUR"}, 700, "EUR")
     assert (pound.dimensions, pound.value, pound.currency) == ({"currency": "GBP"}, 9_000, "GBP")
     assert euro.reasons == ("amounts in EUR, GBP are never added: see them by currency",)
+
+
+def test_a_second_currency_leaves_the_first_comparable() -> None:
+    before = SALE | {"posted_at": MARCH.start - timedelta(days=1), "gross_minor": 8_000}
+    second = a_posting(currency="EUR", gross_minor=700)
+    euro, pound = compare(told(a_ledger(before, SALE, second)), "gross_sales", window=MARCH)
+    assert (euro.delta, euro.reason) == (None, "there was no figure before")
+    assert (pound.delta, pound.reason) == (SALE["gross_minor"] - 8_000, None)
 
 
 def test_by_channel_each_margin_has_its_own_currency() -> None:

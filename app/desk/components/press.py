@@ -47,13 +47,17 @@ class Drawn:
         """Tell whether the same is chosen still."""
         return self.choice() == self.chosen
 
-    def press(self, button: str, act: Act, *, opens: bool = False) -> None:
-        """Note what a button asks for; the screen carries it out. The second hit of a double click is no other."""
+    def press(self, button: str, act: Act, *, about: object = None, opens: bool = False) -> None:
+        """Note what a button asks for; the screen carries it out. The second hit of a double click is no other.
+
+        What is under way is not asked for again; a press that is about something else comes after it.
+        """
         waiting: list[Press] = st.session_state.setdefault(_key(self.screen), [])
-        if any(other.button == button and other.state == "acts" for other in waiting):
+        asked = Press(self, button, act, monotonic(), about, opens)
+        if any(other.is_under_way and other.is_same_as(asked) for other in waiting):
             return
-        waiting[:] = [other for other in waiting if other.button != button]
-        waiting.append(Press(self, button, act, monotonic(), opens))
+        waiting[:] = [other for other in waiting if other.is_under_way or other.button != button]
+        waiting.append(asked)
 
 
 @dataclass
@@ -64,9 +68,19 @@ class Press:
     button: str
     act: Act
     at: float  #: by the monotonic clock
+    about: object = None  #: which of several that a screen offers under one button
     opens: bool = False  #: a question that is drawn over the page, which a run of the page takes away again
     state: Literal["new", "waits", "settled", "acts", "done"] = "new"
     tell: Tell | None = None  #: what is left to be said once it is done
+
+    @property
+    def is_under_way(self) -> bool:
+        """Tell whether it is being done, or was and is still to be told."""
+        return self.state in ("acts", "done")
+
+    def is_same_as(self, other: Press) -> bool:
+        """Tell whether both ask for the same."""
+        return (self.button, self.drawn.chosen, self.about) == (other.button, other.drawn.chosen, other.about)
 
     def carry_out(self) -> None:
         """Do it, once."""

@@ -119,11 +119,15 @@ def _receipt(visit: Visit, action: dict[str, Any], drawn: Drawn) -> None:
         link("queue", f"Case {action['case_id']}", case=str(action["case_id"]))
         if can_undo(action):
             take_back = partial(_undo, visit, action["id"])
-            st.button("Plan to take it back", key="undo", on_click=drawn.press, args=("undo", take_back))
+            st.button(
+                "Plan to take it back", key="undo", on_click=drawn.press, args=("undo", take_back),
+                kwargs={"about": action["id"]},
+            )  # fmt: skip
         if action["status"] == "planned":
             st.button(
                 "Approve and send", key="approve", type="primary",
                 on_click=drawn.press, args=("approve", partial(_approve, visit, action["id"])),
+                kwargs={"about": action["id"]},
             )  # fmt: skip
     for good, text in st.session_state.pop("log-said", []):
         put(outcome(good, text))

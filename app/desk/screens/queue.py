@@ -401,9 +401,13 @@ def _fix(visit: Visit, found: Detail, drawn: Drawn) -> None:
             st.button(
                 "Approve and send", key="approve", type="primary",
                 on_click=drawn.press, args=("approve", partial(_approve, visit, newest["id"])),
+                kwargs={"about": newest["id"]},
             )  # fmt: skip
             discard = partial(_discard, visit, newest["id"])
-            st.button("Discard plan", key="discard", on_click=drawn.press, args=("discard", discard))
+            st.button(
+                "Discard plan", key="discard", on_click=drawn.press, args=("discard", discard),
+                kwargs={"about": newest["id"]},
+            )  # fmt: skip
 
 
 def _may_be_approved(visit: Visit, kind: str, drawn: Drawn) -> bool:
