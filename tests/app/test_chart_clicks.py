@@ -84,17 +84,23 @@ def back(page: Page, path: str, title: str) -> None:
     page.wait_for_url(f"{origin(page)}{path}", timeout=PATIENCE)
 
 
+#: What a screen says of a filter that it has not, or where nothing is chosen: what it opens shows all of it.
+EVERYWHERE = {"channel": "all", "location": "all"}
+
+
 def test_a_part_of_a_bar_opens_the_open_orders_of_its_age_and_stage(page: Page) -> None:
     for path, chart, title in (("/", "overview-aging", "Overview"), ("/orders?late=true", "orders-aging", "Orders")):
         query = opened(page, path, chart, BARS, "age")
         assert query.pop("age") in ("2-3 d", "3-5 d")  # it is three days old to the minute
-        assert query == {"stage": "released"}
+        assert query == {"stage": "released", **(EVERYWHERE if path == "/" else {})}
         expect(page.get_by_text("1 order, click one to read its story")).to_be_visible(timeout=PATIENCE)
         back(page, path, title)
 
 
 def test_a_channels_bar_opens_the_rows_of_its_margin_and_the_way_back_is_not_filtered(page: Page) -> None:
-    assert opened(page, "/", "chart-margins", BARS, "metric") == {"metric": "cm2_pct", "channel": "web", "days": "28"}
+    assert opened(page, "/", "chart-margins", BARS, "metric") == {
+        "metric": "cm2_pct", "channel": "web", "days": "28", "location": "all",
+    }  # fmt: skip
     expect(page.locator(".fw-title", has_text="What it means cm2_pct")).to_be_visible(timeout=PATIENCE)
     back(page, "/", "Overview")
 
@@ -128,7 +134,8 @@ def test_a_day_of_the_flow_opens_its_cases(page: Page) -> None:
 
 
 def test_a_step_of_the_bridge_opens_the_rows_of_its_metric(page: Page) -> None:
-    assert opened(page, "/margin?days=7", "chart-bridge", BARS, "metric") == {"metric": "gross_sales", "days": "7"}
+    query = opened(page, "/margin?days=7", "chart-bridge", BARS, "metric")
+    assert query == {"metric": "gross_sales", "days": "7", **EVERYWHERE}
     back(page, "/margin?days=7", "Margin by channel")
 
 

@@ -140,11 +140,9 @@ def _take_from_address(key: str, options: Sequence[str], default: str, *, everyw
     chosen = next((value for value in (address, kept) if value in options), default)
     state.setdefault(f"{key}-kept", chosen)  # what a session begins with; what a link shows is not what a person chose
     state[widget] = chosen
+    state[heard] = address
     if chosen != (address or default):
         _to_address(key, default)
-    elif chosen == default:
-        st.query_params.pop(key, None)  # said by a link, so that what was chosen before does not hold here
-    state[heard] = st.query_params.get(key)
 
 
 def _to_address(key: str, default: str) -> None:
