@@ -10,6 +10,7 @@ import polars as pl
 
 from data.lake import Facts
 from data.log.status import StreamStatus
+from data.money import is_same
 
 #: Where work can move on: what is held, unpaid or waits for stock is not among them.
 OPEN_STAGES = ("released", "picking", "picked", "packed")
@@ -113,11 +114,6 @@ class View:
         if item.is_empty() or not is_same(currency, item["currency"][0]):
             return None
         return None if item[column][0] is None else int(item[column][0])
-
-
-def is_same(currency: str | None, other: str | None) -> bool:
-    """Tell whether two amounts may be reckoned together; one whose currency nobody named is taken for the other's."""
-    return not currency or not other or currency == other
 
 
 def lateness(view: View) -> dict[tuple[str, str], timedelta]:

@@ -60,3 +60,8 @@ def allocate(total: int, weights: Sequence[int]) -> list[int]:
         for i in order[:missing]:
             parts[i] += 1
     return parts if sign > 0 else [-part for part in parts]
+
+
+def is_same(currency: str | None, other: str | None) -> bool:
+    """Tell whether two amounts may be reckoned together; one whose currency nobody named is taken for the other's."""
+    return not currency or not other or currency == other

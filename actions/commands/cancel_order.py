@@ -6,10 +6,10 @@ import polars as pl
 
 from actions.commands.push_fulfilment import look
 from actions.plans import ActionType, Ask, Change, Draft, Intent, Meanwhile, Verdict
-from actions.view import View, is_same, number_of
+from actions.view import View, number_of
 from data.errors import RequestError
 from data.events import Event, OrderStated
-from data.money import written
+from data.money import is_same, written
 
 CAUSES = ("customer", "supply", "fraud", "payment")
 

@@ -23,9 +23,10 @@ from actions.drafts import (
     still_wanted,
 )
 from actions.plans import ActionType, Ask, Draft, Intent, Look, Meanwhile, Verdict
-from actions.view import View, is_same
+from actions.view import View
 from data.errors import RequestError
 from data.events import Event, PurchaseStated
+from data.money import is_same
 
 
 def look(case: Mapping[str, Any], view: View) -> Look:

@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 
 from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhile, Verdict
-from actions.view import View, is_same, number_of
+from actions.view import View, number_of
 from data.errors import RequestError
 from data.events import Event, PaymentMoved
-from data.money import written
+from data.money import is_same, written
 
 RACE = "the answer to a refund proves nothing: whether it was booked, and only once, is read from the payment itself"
 

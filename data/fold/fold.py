@@ -32,7 +32,7 @@ from data.money import to_minor
 Fold = Callable[[str, Sequence[Stated], Reference], Rows]
 
 #: Raised with every change of what a fold makes of the same events: facts made by an older one are rebuilt.
-FOLD_VERSION = 13
+FOLD_VERSION = 14
 
 
 def fold(kind: str, entity: str, stated: Sequence[Stated], reference: Reference) -> Rows:

@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 
 from data.events import Cost
+from data.money import is_same
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Reference:
         A day before the first known cost takes that first one: *current cost used for history*.
         """
         costs = self.costs.get(sku)
-        if not costs or self.currencies.get(sku, currency) not in ("", currency):
+        if not costs or not is_same(self.currencies.get(sku), currency):
             return None
         position = bisect_right(costs, on, key=lambda cost: cost.effective_from)
         return costs[max(position - 1, 0)].unit_cost

@@ -326,6 +326,11 @@ def test_what_was_spent_in_another_currency_is_booked_in_its_own_on_its_own_day(
     assert (NOON,) in ledger(rows, "posted_at", entry="cost")
 
 
+def test_work_that_was_only_released_has_cost_nothing_yet_in_any_currency() -> None:
+    released = a_work("W1", ORDER, handling_minor=90, currency="EUR")
+    assert ledger(fold(an_order(ORDER, a_line()), released), "handling_minor", entry="cost") == []
+
+
 def test_what_was_spent_in_a_currency_that_nobody_named_is_the_orders() -> None:
     rows = fold(an_order(ORDER, a_line()), a_parcel("P1", ORDER, ("1", "A", 2), freight_minor=65, currency=""))
     assert ledger(rows, "currency", "freight_minor", entry="sale") == [("GBP", 65)]
