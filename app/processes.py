@@ -132,15 +132,19 @@ def hold(lock: Path, refusal: str) -> sqlite3.Connection:
     """Take a lock that no other process has, until it is closed or this process ends, however it ends.
 
     Raises:
-        ConfigError: another process holds it; the message is the refusal.
+        ConfigError: another process holds it, which the refusal says, or there can be no such file.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    held = sqlite3.connect(lock, timeout=0, isolation_level=None)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held = sqlite3.connect(lock, timeout=0, isolation_level=None)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise ConfigError(f"{lock} cannot be made: {error}; set FILLWELL_HOME to a folder you can write to") from error
     try:
         held.execute("BEGIN EXCLUSIVE")  # the lock that every system has which the store runs on
     except sqlite3.OperationalError as error:
         held.close()
-        raise ConfigError(refusal) from error
+        busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+        raise ConfigError(refusal if busy else f"{lock} cannot be held: {error}") from error
     return held
 
 

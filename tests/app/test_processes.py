@@ -120,6 +120,14 @@ def test_a_workspace_that_there_is_not_is_not_made(demo: Path) -> None:
     assert [folder.name for folder in demo.parents[1].iterdir()] == ["demo"]
 
 
+def test_a_lock_that_cannot_be_made_is_not_said_to_be_held_by_another(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for lock in (tmp_path / "file" / "l", tmp_path / "folder"):
+        with pytest.raises(ConfigError, match="cannot be made"):
+            hold(lock, "held by another")
+
+
 def test_a_lock_is_free_again_when_its_holder_ends(tmp_path: Path) -> None:
     code = "import sys; from pathlib import Path; from app.processes import hold; hold(Path(sys.argv[1]), 'x')"
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "l")], check=True)
