@@ -132,7 +132,7 @@ def hold(lock: Path, refusal: str) -> sqlite3.Connection:
     """Take a lock that no other process has, until it is closed or this process ends, however it ends.
 
     Raises:
-        ConfigError: another process holds it, which the refusal says, or there can be no such file.
+        ConfigError: another process holds it, which the refusal says, or there can be no such lock.
     """
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +141,7 @@ def hold(lock: Path, refusal: str) -> sqlite3.Connection:
         raise ConfigError(f"{lock} cannot be made: {error}; set FILLWELL_HOME to a folder you can write to") from error
     try:
         held.execute("BEGIN EXCLUSIVE")  # the lock that every system has which the store runs on
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         held.close()
         busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
         raise ConfigError(refusal if busy else f"{lock} cannot be held: {error}") from error

@@ -126,6 +126,9 @@ def test_a_lock_that_cannot_be_made_is_not_said_to_be_held_by_another(tmp_path: 
     for lock in (tmp_path / "file" / "l", tmp_path / "folder"):
         with pytest.raises(ConfigError, match="cannot be made"):
             hold(lock, "held by another")
+    (tmp_path / "scribbled").write_bytes(b"no lock of ours " * 99)
+    with pytest.raises(ConfigError, match="cannot be held: file is not a database"):
+        hold(tmp_path / "scribbled", "held by another")
 
 
 def test_a_lock_is_free_again_when_its_holder_ends(tmp_path: Path) -> None:
