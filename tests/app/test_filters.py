@@ -107,7 +107,7 @@ def elsewhere(page: AppTest, screen: str, **query: str) -> AppTest:
 
 
 def test_the_filters_of_the_address_that_a_person_came_by_hold_on_the_next_screen() -> None:
-    page = AppTest.from_function(a_screen_with_a_channel)
+    page = AppTest.from_function(a_screen_with_a_channel, default_timeout=60)
     page.query_params["channel"] = "web"
     page = elsewhere(page.run(), "next")
     assert page.text[0].value == "web"
@@ -115,7 +115,7 @@ def test_the_filters_of_the_address_that_a_person_came_by_hold_on_the_next_scree
 
 
 def test_a_channel_that_a_link_opened_is_not_taken_for_the_persons_own_choice() -> None:
-    page = AppTest.from_function(a_screen_with_a_channel).run()
+    page = AppTest.from_function(a_screen_with_a_channel, default_timeout=60).run()
     page = elsewhere(page, "rows", channel="web")
     assert page.text[0].value == "web"
     assert elsewhere(page, "back").text[0].value == "None"
@@ -123,9 +123,12 @@ def test_a_channel_that_a_link_opened_is_not_taken_for_the_persons_own_choice() 
 
 @pytest.mark.usefixtures("shop")
 def test_what_a_page_without_a_filter_opens_is_not_narrowed_by_what_was_chosen_elsewhere() -> None:
-    page = AppTest.from_function(a_screen_with_a_channel).run()
+    page = AppTest.from_function(a_screen_with_a_channel, default_timeout=60).run()
     page.selectbox(key="channel-chosen").select("web").run()
     assert elsewhere(page, "next").text[0].value == "web", "a person's own choice holds from page to page"
     page = elsewhere(page, "rows", **Chosen(days=28).query)
     assert page.text[0].value == "None"
+    assert page.query_params["channel"] == ["all"] or page.query_params["channel"] == "all", (
+        "what a link says stays in the address"
+    )
     assert elsewhere(page, "back").text[0].value == "web"

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -153,8 +154,7 @@ def test_what_is_chosen_and_pressed_in_one_movement_is_what_was_chosen(
             hands.settle()
             chosen, before = hands._case_at(row), Touched.until_now(market.desk)
             hands.click(row)
-            press_at_once(page, name)
-            assert before.since(market.desk) <= {chosen}
+            assert pressed_at_once(page, name, partial(before.since, market.desk)) == {chosen}
     finally:
         desk.stop()
 
@@ -175,8 +175,7 @@ def test_an_action_of_the_log_that_is_chosen_and_approved_in_one_movement_is_wha
         page.locator(".st-key-card-actions [data-testid=stDataFrame]").click(
             position={"x": 100, "y": HEAD + ROW * row + ROW // 2}
         )
-        press_at_once(page, "Approve and send")
-        assert approved(market) - before <= {chosen}
+        assert pressed_at_once(page, "Approve and send", lambda before=before: approved(market) - before) == {chosen}
     assert watched.complaints == []
     desk.stop()
 
@@ -188,7 +187,18 @@ def settled(page: Page) -> None:
     page.wait_for_selector(IDLE, timeout=PATIENCE)
 
 
-def press_at_once(page: Page, name: str) -> None:
+def pressed_at_once(page: Page, name: str, touched: Callable[[], set[int]]) -> set[int]:
+    """Press a button in one movement with a choice, and again if that was too quick for it; tell what was done.
+
+    What is drawn until then is about what was open before: a press of that is not done.
+    """
+    press(page, name)
+    if not touched():
+        press(page, name)
+    return touched()
+
+
+def press(page: Page, name: str) -> None:
     """Press a button where it stands, without waiting for what a choice has yet to change."""
     box = page.get_by_role("button", name=re.compile(f"^{name}")).bounding_box()
     assert box is not None
