@@ -10,7 +10,7 @@ import polars as pl
 
 from data.lake import Facts
 from data.log.status import StreamStatus
-from data.money import is_same
+from data.money import is_same_currency
 
 #: Where work can move on: what is held, unpaid or waits for stock is not among them.
 OPEN_STAGES = ("released", "picking", "picked", "packed")
@@ -111,7 +111,7 @@ class View:
     def minor_of(self, sku: str, column: str, currency: str) -> int | None:
         """Give what an item costs or lists at, in a currency; None where it is unknown, or known in another one."""
         item = self.facts.frame("item").filter(pl.col("entity") == sku)
-        if item.is_empty() or not is_same(currency, item["currency"][0]):
+        if item.is_empty() or not is_same_currency(currency, item["currency"][0]):
             return None
         return None if item[column][0] is None else int(item[column][0])
 

@@ -62,6 +62,6 @@ def allocate(total: int, weights: Sequence[int]) -> list[int]:
     return parts if sign > 0 else [-part for part in parts]
 
 
-def is_same(currency: str | None, other: str | None) -> bool:
+def is_same_currency(currency: str | None, other: str | None) -> bool:
     """Tell whether two amounts may be reckoned together; one whose currency nobody named is taken for the other's."""
     return not currency or not other or currency == other

@@ -9,7 +9,7 @@ from actions.plans import ActionType, Ask, Change, Draft, Intent, Meanwhile, Ver
 from actions.view import View, number_of
 from data.errors import RequestError
 from data.events import Event, OrderStated
-from data.money import is_same, written
+from data.money import is_same_currency, written
 
 CAUSES = ("customer", "supply", "fraud", "payment")
 
@@ -82,7 +82,7 @@ def _back(captured: int | None, currency: str) -> str:
 def _captured(order: OrderStated, view: View) -> int | None:
     """Give what is held of the order's payments; None where some moved in another currency: nothing is converted."""
     mine = view.facts.frame("payment").filter(pl.col("entity") == order.order, pl.col("kind") != "fee")
-    if not all(is_same(order.currency, currency) for currency in mine["currency"]):
+    if not all(is_same_currency(order.currency, currency) for currency in mine["currency"]):
         return None
     sign = pl.when(pl.col("kind") == "capture").then(1).when(pl.col("kind") == "refund").then(-1).otherwise(0)
     return int(mine.select((pl.col("amount_minor") * sign).sum()).item() or 0)

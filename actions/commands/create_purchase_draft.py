@@ -26,7 +26,7 @@ from actions.plans import ActionType, Ask, Draft, Intent, Look, Meanwhile, Verdi
 from actions.view import View
 from data.errors import RequestError
 from data.events import Event, PurchaseStated
-from data.money import is_same
+from data.money import is_same_currency
 
 
 def look(case: Mapping[str, Any], view: View) -> Look:
@@ -119,7 +119,7 @@ def _supplier(case: Mapping[str, Any], view: View) -> dict[str, Any]:
     term: dict[str, Any] = (
         terms.to_dicts()[0] if terms.height else {"moq": 1, "pack": 1, "unit_cost_minor": None, "currency": None}
     )
-    asked = term["unit_cost_minor"] if is_same(term["currency"], case["currency"]) else None
+    asked = term["unit_cost_minor"] if is_same_currency(term["currency"], case["currency"]) else None
     return {
         "supplier": name,
         "connection": suppliers["connection"][0],

@@ -12,7 +12,7 @@ from actions.plans import ActionType, Ask, Change, Draft, Intent, Look, Meanwhil
 from actions.view import View, number_of
 from data.errors import RequestError
 from data.events import Event, PaymentMoved
-from data.money import is_same, written
+from data.money import is_same_currency, written
 
 RACE = "the answer to a refund proves nothing: whether it was booked, and only once, is read from the payment itself"
 
@@ -34,7 +34,7 @@ def plan(ask: Ask) -> Draft:
     if captures.is_empty():
         raise RequestError(f"nothing was captured for order {number_of(order)}; there is nothing to give back")
     capture = captures.to_dicts()[0]
-    if not is_same(str(capture["currency"]), ask.case["currency"]):
+    if not is_same_currency(str(capture["currency"]), ask.case["currency"]):
         raise RequestError(
             f"order {number_of(order)} was paid in {capture['currency']}, and the case counts in "
             f"{ask.case['currency']}: nothing is converted, so refund it where it was paid"

@@ -16,7 +16,7 @@ from data.events import InspectionStated, ParcelStated, PaymentMoved, ReturnStat
 from data.facts import Row
 from data.fold.line import Costs, Head, Line, Sent, share
 from data.fold.reference import Reference
-from data.money import allocate, is_same
+from data.money import allocate, is_same_currency
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ def spread(
     live = [line for line in lines.values() if line.due > 0] or list(lines.values())
     fees = {"payment": 0, "marketplace": 0}
     for p in payments:
-        if p.kind == "fee" and is_same(head.currency, p.currency):
+        if p.kind == "fee" and is_same_currency(head.currency, p.currency):
             fees["marketplace" if p.fee_kind == "marketplace" else "payment"] += p.amount_minor
     totals = {
         "shipping_minor": head.shipping_minor,
@@ -80,13 +80,13 @@ def spread(
             share(live, component, allocate(total, weights))
     for work in works:
         touched = [lines[u.line] for u in work.lines if u.line in lines]
-        if work.handling_minor and touched and is_same(head.currency, work.currency):
+        if work.handling_minor and touched and is_same_currency(head.currency, work.currency):
             share(touched, "handling_minor", allocate(work.handling_minor, _weights(touched)))
 
 
 def freight_shares(head: Head | None, parcel: ParcelStated, lines: Mapping[str, Line]) -> list[int]:
     """Split a parcel's freight over what is in it, by value; units of unknown lines carry none."""
-    if head is None or not is_same(head.currency, parcel.currency):
+    if head is None or not is_same_currency(head.currency, parcel.currency):
         return [0] * len(parcel.lines)
     return _by_value(parcel, lines)
 
@@ -120,7 +120,7 @@ def ledger(
         rows.extend(_refund_rows(head, lines, costs, refunds, returns))
         rows.extend(_return_rows(head, lines, costs, spent.inspections))
     if any(line.sent or line.due for line in lines.values()):  # what leaves carries the fees in the order's currency
-        payments = [p for p in payments if not is_same(head.currency, p.currency)]
+        payments = [p for p in payments if not is_same_currency(head.currency, p.currency)]
     rows.extend(_fee_rows(head, lines, payments))
     rows.extend(_foreign_costs(head, lines, spent))
     return rows
@@ -212,7 +212,7 @@ def _refund_rows(
     cancelled = sum(line.charged(line.cancelled) for line in lines.values())
     taken: dict[str, int] = {}
     for refund in refunds:
-        if not is_same(head.currency, refund.currency):
+        if not is_same_currency(head.currency, refund.currency):
             rows.extend(_elsewhere(head, lines, refund))
             continue
         open_ = _only(_returned_value(lines, returns, refund.at, taken), refund.lines)
@@ -285,7 +285,7 @@ def _return_rows(
     for inspection in inspections:
         at = inspection.inspected_at or inspection.received_at
         came = [(u, d) for u, d in zip(inspection.lines, inspection.dispositions, strict=True) if u.line in lines]
-        own = inspection.cost_minor if is_same(head.currency, inspection.currency) else 0
+        own = inspection.cost_minor if is_same_currency(head.currency, inspection.currency) else 0
         shares = allocate(own, [u.units for u, _ in came]) if came else []
         for (units, disposition), share_ in zip(came, shares, strict=True):
             line = lines[units.line]
@@ -331,16 +331,18 @@ def _foreign_costs(head: Head, lines: Mapping[str, Line], spent: Spent) -> list[
                 rows.append(_row(head, name, lines[name], posting))
 
     for parcel in spent.parcels:
-        if not is_same(head.currency, parcel.currency):
+        if not is_same_currency(head.currency, parcel.currency):
             names = [units.line for units in parcel.lines]
             book(parcel.handed_over_at, parcel.currency, "freight", names, _by_value(parcel, lines))
     for work in spent.works:
         at, touched = work.packed_at or work.shipped_at, [u.line for u in work.lines if u.line in lines]
-        if at and touched and not is_same(head.currency, work.currency):
+        if at and touched and not is_same_currency(head.currency, work.currency):
             parts = allocate(work.handling_minor, _weights([lines[name] for name in touched]))
             book(at, work.currency, "handling", touched, parts)
     for found in spent.inspections:
-        if not is_same(head.currency, found.currency) and (came := [u for u in found.lines if u.line in lines]):
+        if not is_same_currency(head.currency, found.currency) and (
+            came := [u for u in found.lines if u.line in lines]
+        ):
             parts = allocate(found.cost_minor, [u.units for u in came])
             at = found.inspected_at or found.received_at
             book(at, found.currency, "return_cost", [u.line for u in came], parts)

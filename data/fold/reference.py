@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 
 from data.events import Cost
-from data.money import is_same
+from data.money import is_same_currency
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Reference:
         A day before the first known cost takes that first one: *current cost used for history*.
         """
         costs = self.costs.get(sku)
-        if not costs or not is_same(self.currencies.get(sku), currency):
+        if not costs or not is_same_currency(self.currencies.get(sku), currency):
             return None
         position = bisect_right(costs, on, key=lambda cost: cost.effective_from)
         return costs[max(position - 1, 0)].unit_cost

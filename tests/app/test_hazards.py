@@ -8,13 +8,13 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import plotly.graph_objects as go
 import pytest
-import streamlit
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -27,7 +27,7 @@ import app.desk
 from actions import cases
 from actions.cases import Filters
 from app.desk import palette, serve, shell, style
-from app.desk.components import charts, text
+from app.desk.components import charts, outcomes, text
 from app.desk.components.charts import Point
 from app.desk.components.press import FORGOTTEN_AFTER, Drawn, Press, Tell
 from app.desk.components.tables import content_key
@@ -86,7 +86,7 @@ def test_a_chosen_case_is_claimed_though_a_costlier_one_arrives_meanwhile(troubl
 def test_a_press_that_was_left_behind_on_another_page_is_not_carried_out() -> None:
     page = open_page("queue")
     acted: list[int] = []
-    drawn = Drawn("queue", lambda: "nothing", "nothing")
+    drawn = Drawn(lambda: "nothing", "nothing")
     late = Press(drawn, "assign", lambda: acted.append(1), monotonic() - 2 * FORGOTTEN_AFTER)
     page.session_state["queue-pressed"] = [late]
     page = page.run()
@@ -128,10 +128,10 @@ def test_what_a_press_did_is_told_though_the_page_was_run_anew_while_it_was_done
         assert context.script_requests is not None
         again = RerunData(query_string=context.query_string, page_script_hash=context.page_script_hash)
         context.script_requests.request_rerun(again)  # as a click does that comes meanwhile
-        return lambda: streamlit.session_state.update({"queue-said": [(True, "three plans are laid out")]})
+        return partial(outcomes.keep, "queue", [(True, "three plans are laid out")])
 
     page = open_page("queue")
-    drawn = Drawn("queue", lambda: "nothing", "nothing")
+    drawn = Drawn(lambda: "nothing", "nothing")
     page.session_state["queue-pressed"] = [Press(drawn, "fix", act, monotonic(), state="settled")]
     page = page.run()
     assert acted == [1]
@@ -139,10 +139,21 @@ def test_what_a_press_did_is_told_though_the_page_was_run_anew_while_it_was_done
 
 
 @pytest.mark.usefixtures("troubled")
+def test_what_is_told_by_a_run_that_is_broken_off_is_told_by_the_next_one_and_then_no_more() -> None:
+    page = open_page("queue")
+    drawn = Drawn(lambda: "nothing", "nothing")
+    page.session_state["queue-outcomes"] = [(True, "three plans are laid out")]
+    page.session_state["queue-pressed"] = [Press(drawn, "fix", lambda: None, monotonic(), state="settled")]
+    page = page.run()  # the press ends the run that begins to tell
+    assert "three plans are laid out" in html_of(page)
+    assert "three plans are laid out" not in html_of(page.run())
+
+
+@pytest.mark.usefixtures("troubled")
 def test_a_press_that_is_being_carried_out_is_not_carried_out_again_by_another_run_of_the_page() -> None:
     acted: list[int] = []
     page = open_page("queue")
-    drawn = Drawn("queue", lambda: "nothing", "nothing")
+    drawn = Drawn(lambda: "nothing", "nothing")
     page.session_state["queue-pressed"] = [Press(drawn, "fix", lambda: acted.append(1), monotonic(), state="acts")]
     page = page.run()
     page = page.button(key="fix").click().run()
@@ -163,7 +174,7 @@ def test_what_is_under_way_is_not_asked_for_again() -> None:
     first.state = "acts"
     page = page.button(key="fix").click().run()
     assert page.session_state["queue-pressed"] == [first]
-    first.state, first.tell = "done", lambda: streamlit.session_state.update({"queue-said": [(True, "it is planned")]})
+    first.state, first.tell = "done", partial(outcomes.keep, "queue", [(True, "it is planned")])
     page = page.button(key="fix").click().run()
     assert "it is planned" in html_of(page), "what is still to be told is not thrown out by another press"
     assert page.session_state["queue-pressed"] == []
@@ -352,6 +363,10 @@ def test_a_desk_without_authentication_listens_on_loopback_only() -> None:
 
 def config() -> dict[str, Any]:
     return tomllib.loads((DESK.parent / ".streamlit" / "config.toml").read_text())
+
+
+def test_a_choice_waits_its_turn_and_throws_away_no_press_that_waits_before_it() -> None:
+    assert config()["runner"]["fastReruns"] is False
 
 
 def test_errors_show_no_details_and_nothing_is_reported_home() -> None:

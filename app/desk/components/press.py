@@ -8,7 +8,7 @@ every choice that came before the press, however slow it or the network is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from time import monotonic
@@ -33,14 +33,15 @@ Act = Callable[[], Tell | None]  #: does what was asked for and gives what is to
 class Drawn:
     """What was chosen when the buttons of a screen were drawn; a quick press may come before they are drawn anew."""
 
-    screen: str
     choice: Callable[[], object]  #: tells what is chosen at the moment when it is asked
     chosen: object
+    #: What was pressed on the screen and is not done yet: the list that its session holds.
+    waiting: list[Press] = field(default_factory=list, repr=False, compare=False)
 
     @classmethod
     def now(cls, screen: str, choice: Callable[[], object]) -> Drawn:
         """Take what is chosen at this moment."""
-        return cls(screen, choice, choice())
+        return cls(choice, choice(), st.session_state.setdefault(_key(screen), []))
 
     @property
     def holds(self) -> bool:
@@ -52,12 +53,12 @@ class Drawn:
 
         What is under way is not asked for again; a press that is about something else comes after it.
         """
-        waiting: list[Press] = st.session_state.setdefault(_key(self.screen), [])
+        # The session is not read here: where another run is due, that ends this one, and the press were lost with it.
         asked = Press(self, button, act, monotonic(), about, opens)
-        if any(other.is_under_way and other.is_same_as(asked) for other in waiting):
+        if any(other.is_under_way and other.is_same_as(asked) for other in self.waiting):
             return
-        waiting[:] = [other for other in waiting if other.is_under_way or other.button != button]
-        waiting.append(asked)
+        self.waiting[:] = [other for other in self.waiting if other.is_under_way or other.button != button]
+        self.waiting.append(asked)
 
 
 @dataclass
@@ -91,13 +92,19 @@ class Press:
             self.state = "done"
 
 
-def is_new(screen: str) -> bool:
-    """Tell whether something was pressed there that its screen has not seen yet: the press came from a part of it."""
-    return any(press.state == "new" for press in st.session_state.get(_key(screen), ()))
+def leave_to_page(screen: str) -> None:
+    """End the run of a part of a page in which something was pressed: a run of the whole page carries it out."""
+    if any(press.state == "new" for press in st.session_state.get(_key(screen), ())):
+        st.rerun(scope="app")
 
 
 def carry_out(screen: str, refuse: Callable[[str], None]) -> None:
-    """Do what was pressed, one after the other, or say why not; what opens a question comes last."""
+    """Do what was pressed, one after the other, or say why not; what opens a question comes last.
+
+    For the head of a page, before its parts are drawn.
+    """
+    # There also where nothing waits: a part of the page below it is known by its place.
+    place = st.container(key="pressed")
     waiting: list[Press] = st.session_state.get(_key(screen), [])
     press = next((press for press in waiting if not press.opens), next(iter(waiting), None))
     if press is None:
@@ -111,8 +118,9 @@ def carry_out(screen: str, refuse: Callable[[str], None]) -> None:
     if press.state != "done":
         for other in waiting:
             other.state = "waits" if other.state == "new" else other.state
-        # Each press has a clock of its own in the browser: one that ran before would tell too early.
-        st.fragment(_settle, run_every=TELLS_AGAIN_AFTER, key=f"settle-{press.at}")(press, count())
+        with place:
+            # Each press has a clock of its own in the browser: one that ran before would tell too early.
+            st.fragment(_settle, run_every=TELLS_AGAIN_AFTER, key=f"settle-{press.at}")(press, count())
         return
     # A run ends wherever it reads or writes the session if another one is due: then that one tells what was done.
     if press.tell is not None:

@@ -10,15 +10,16 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app.desk.components.badges import badge, outcome
+from app.desk.components import outcomes
+from app.desk.components.badges import badge
 from app.desk.components.cases import answer_text, plan_card, way
 from app.desk.components.export import grid
 from app.desk.components.filters import choose, place
-from app.desk.components.press import Drawn, Tell, carry_out
+from app.desk.components.press import Drawn, Tell, carry_out, leave_to_page
 from app.desk.components.tables import ROW, content_key, grid_height
 from app.desk.components.text import esc, heading, put
-from app.desk.context import Visit
-from app.desk.shell import empty, link, page
+from app.desk.context import Visit, this_visit
+from app.desk.shell import empty, link, page, told
 from app.services import acting, words
 from app.services.log import Entry, can_undo, chain, done, entries
 from data.errors import FillwellError
@@ -30,22 +31,33 @@ SCREEN = "log"
 def show(visit: Visit) -> None:
     """Draw the screen."""
     with page(visit, "Action log", "what was done, and the proof"):
+        carry_out(SCREEN, _refuse)
         _chain(visit)
         every = done(visit.store)
         status = _statuses(every)
-        found = [action for action in every if status in (ALL, action["status"])]
-        if not every:
+        if every:
+            _work(status)
+        else:
             empty(
                 "No action yet", "Plan and approve a fix in the queue: each step of it is then listed and sealed here."
             )
-        else:
-            left, right = st.columns([11, 9], gap="small")
-            with left, st.container(key="card-actions"):
-                _actions(found)
-            with right, st.container(key="card-action", gap="xsmall"):
-                _receipt(visit, _chosen(found), Drawn.now(SCREEN, lambda: _chosen(found)["id"]))
         with st.container(key="card-audit"):
             _audit(visit)
+        outcomes.forget(SCREEN)
+
+
+@st.fragment
+def _work(status: str) -> None:
+    """Draw the actions and the one that is chosen. A choice draws this part alone, see the queue."""
+    leave_to_page(SCREEN)
+    with told():
+        visit = this_visit()
+        found = [action for action in done(visit.store) if status in (ALL, action["status"])]
+        left, right = st.columns([11, 9], gap="small")
+        with left, st.container(key="card-actions"):
+            _actions(found)
+        with right, st.container(key="card-action", gap="xsmall"):
+            _receipt(visit, _chosen(found), Drawn.now(SCREEN, lambda: _chosen(found)["id"]))
 
 
 def _statuses(every: Sequence[dict[str, Any]]) -> str:
@@ -129,30 +141,24 @@ def _receipt(visit: Visit, action: dict[str, Any], drawn: Drawn) -> None:
                 on_click=drawn.press, args=("approve", partial(_approve, visit, action["id"])),
                 kwargs={"about": action["id"]},
             )  # fmt: skip
-    for good, text in st.session_state.pop("log-said", []):
-        put(outcome(good, text))
-    carry_out(SCREEN, _refuse)
-
-
-def _say(results: Sequence[tuple[bool, str]]) -> None:
-    st.session_state["log-said"] = list(results)
+    outcomes.draw(SCREEN)
 
 
 def _refuse(why: str) -> None:
-    _say([(False, why)])
+    outcomes.keep(SCREEN, [(False, why)])
 
 
 def _undo(visit: Visit, action: int) -> Tell:
     try:
         planned = acting.undo(visit.store, visit.now, action)
-        said = (planned.action is not None, planned.words)
+        result = (planned.action is not None, planned.words)
     except FillwellError as error:
-        said = (False, str(error))
-    return partial(_say, [said])
+        result = (False, str(error))
+    return partial(outcomes.keep, SCREEN, [result])
 
 
 def _approve(visit: Visit, action: int) -> Tell:
-    return partial(_say, [(step.done, step.words) for step in acting.approve(visit.store, [action])])
+    return partial(outcomes.keep, SCREEN, [(step.done, step.words) for step in acting.approve(visit.store, [action])])
 
 
 def _audit(visit: Visit) -> None:

@@ -12,16 +12,17 @@ from uuid import uuid4
 import streamlit as st
 
 from actions.cases import Step
-from app.desk.components import bulk
-from app.desk.components.badges import badge, outcome
+from app.desk.components import bulk, outcomes
+from app.desk.components.badges import badge
 from app.desk.components.cases import answer_text, facing, history, money_line, plan_card, receipt, way
 from app.desk.components.filters import choose
-from app.desk.components.press import OVERTAKEN, Drawn, Tell, carry_out, is_new
+from app.desk.components.outcomes import Results
+from app.desk.components.press import OVERTAKEN, Drawn, Tell, carry_out, leave_to_page
 from app.desk.components.tables import ROW, Column, content_key, grid_height, table
 from app.desk.components.text import esc, heading, note, plain, put
-from app.desk.context import Visit, kept
+from app.desk.context import Visit, kept, this_visit
 from app.desk.screens.queue_codes import suggestions
-from app.desk.shell import empty, link, page
+from app.desk.shell import empty, link, page, told
 from app.services import acting, words
 from app.services.amounts import major, only
 from app.services.queue import Board, Detail, Row, board, detail, title_of, waiting, watches
@@ -42,27 +43,49 @@ def show(visit: Visit) -> None:
     with page(visit, "Exception queue", "what costs most until the shift ends comes first") as controls:
         with controls:
             _switch(visit)
+        carry_out(SCREEN, _refuse)
         _noted(visit)
-        kind = _kinds(board(visit.store))
+        _work(_kinds(board(visit.store)))
+        outcomes.forget(SCREEN)
+
+
+@st.fragment
+def _work(kind: str | None) -> None:
+    """Draw what waits. A choice draws this part alone: as a run of the whole page it would break off a press.
+
+    A part is known by its place, and a browser that is told of a place which it does not have shows an empty page: what
+    is not always there stands in a container that is.
+    """
+    leave_to_page(SCREEN)
+    with told():
+        visit = this_visit()
         frozen = _frozen(visit, kind)
-        named = _named(visit)
-        if not frozen.rows and named is None:
+        with st.container():
+            named = _named(visit)
+        if frozen.rows or named:
+            _cases(visit, kind, frozen.rows, named)
+        else:
             bulk.panel(visit)
+            outcomes.draw(SCREEN)
             _nothing(visit, frozen)
-            return
-        left, right = st.columns([11, 9], gap="small")
-        with left, st.container(key="card-queue"):
-            _news(visit, kind)
-            if frozen.rows:
-                _grid(visit, frozen.rows)
-            marked, picked = _selected(frozen.rows)
-            drawn = Drawn.now(SCREEN, partial(_chosen, frozen.rows))
-            opened = picked or next((r for r in frozen.rows if named and r.id == named.id), named) or frozen.rows[0]
-            _open(opened.id)
-            _bar(visit, drawn, marked or [opened], blocked=_begun_anew(chosen=picked is not None))
-        with right:
+
+
+def _cases(visit: Visit, kind: str | None, rows: Sequence[Row], named: Row | None) -> None:
+    """Draw the list, and beside it the case that is open."""
+    left, right = st.columns([11, 9], gap="small")
+    with left, st.container(key="card-queue"):
+        _news(visit, kind)
+        if rows:
+            _grid(visit, rows)
+        marked, picked = _selected(rows)
+        drawn = Drawn.now(SCREEN, partial(_chosen, rows))
+        opened = picked or next((r for r in rows if named and r.id == named.id), named) or rows[0]
+        _open(opened.id)
+        _bar(visit, drawn, marked or [opened], blocked=_begun_anew(chosen=picked is not None))
+    with right:
+        with st.container():
             bulk.panel(visit)
-            _detail(visit, opened, drawn)
+        _detail(visit, opened, drawn)
 
 
 def _switch(visit: Visit) -> None:
@@ -278,22 +301,16 @@ def _bar(visit: Visit, drawn: Drawn, chosen: Sequence[Row], *, blocked: bool) ->
             )  # fmt: skip
     if blocked:
         put(note("The desk was started again meanwhile: choose the case once more."))
-    _results()
-    carry_out(SCREEN, _refuse)
+    outcomes.draw(SCREEN)
 
 
 def _refuse(why: str) -> None:
     """Say why a press did nothing; the list stays as the person sees it."""
-    st.session_state["queue-said"] = [(False, why)]
+    outcomes.keep(SCREEN, [(False, why)])
 
 
-def _results() -> None:
-    for done, text in st.session_state.pop("queue-said", []):
-        put(outcome(done, text))
-
-
-def _say(results: Sequence[tuple[bool, str]]) -> None:
-    st.session_state["queue-said"] = list(results)
+def _say(results: Results) -> None:
+    outcomes.keep(SCREEN, results)
     refresh()
 
 
@@ -314,10 +331,10 @@ def _plan(visit: Visit, seen: Seen) -> Tell:
     )
 
 
-def _tell_planned(laid_out: Sequence[int], said: Sequence[tuple[bool, str]]) -> None:
+def _tell_planned(laid_out: Sequence[int], results: Results) -> None:
     if laid_out:
         bulk.lay_out(laid_out)
-    _say(said)
+    _say(results)
 
 
 def _claim(visit: Visit, seen: Seen) -> Tell:
@@ -367,11 +384,14 @@ def _detail(visit: Visit, row: Row, drawn: Drawn) -> None:
             f"<span>case {found.row.id}, {esc(_open_for(found.row, visit.now))}</span>"
             f"<span>{words.plural(found.similar, 'other')} of this kind</span></div>{money_line(found)}"
         )
-        if found.facing:
-            put(facing(found))
-        if found.suggestions:
-            suggestions(visit, found, _say, drawn)
-        _fix(visit, found, drawn)
+        above, below = st.container(), st.container()
+        with above:
+            if found.facing:
+                put(facing(found))
+            if found.suggestions:
+                suggestions(visit, found, _say, drawn)
+        with below:
+            _fix(visit, found, drawn)
     _proof(found)
 
 
@@ -383,7 +403,8 @@ def _open_for(row: Row, now: datetime) -> str:
 @st.fragment(run_every=1)
 def _fix(visit: Visit, found: Detail, drawn: Drawn) -> None:
     """Show the newest action of the case and how far it has come, live."""
-    if HELD not in st.session_state or is_new(SCREEN):
+    leave_to_page(SCREEN)
+    if HELD not in st.session_state:
         st.rerun(scope="app")
     actions = acting.actions_of(visit.store, found.row.id)
     if not actions:

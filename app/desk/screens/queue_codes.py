@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
 
+from app.desk.components.outcomes import Results
 from app.desk.components.press import Drawn, Tell
 from app.desk.components.text import esc, heading, plain, put
 from app.desk.context import Visit
 from app.services import acting
 from app.services.queue import Detail
 
-Say = Callable[[Sequence[tuple[bool, str]]], None]
+Say = Callable[[Results], None]
 
 TYPED = "code-typed"
 
