@@ -138,15 +138,35 @@ def test_what_a_press_did_is_told_though_the_page_was_run_anew_while_it_was_done
     assert "three plans are laid out" in html_of(page)
 
 
-@pytest.mark.usefixtures("troubled")
 def test_what_is_told_by_a_run_that_is_broken_off_is_told_by_the_next_one_and_then_no_more() -> None:
-    page = open_page("queue")
-    drawn = Drawn(lambda: "nothing", "nothing")
-    page.session_state["queue-outcomes"] = [(True, "three plans are laid out")]
-    page.session_state["queue-pressed"] = [Press(drawn, "fix", lambda: None, monotonic(), state="settled")]
-    page = page.run()  # the press ends the run that begins to tell
-    assert "three plans are laid out" in html_of(page)
+    def script() -> None:
+        import streamlit
+
+        from app.desk.components import outcomes
+
+        outcomes.draw("queue")
+        if streamlit.session_state.pop("breaks off", False):
+            streamlit.rerun()
+        outcomes.forget("queue")
+
+    page = AppTest.from_function(script)
+    page.session_state["breaks off"], page.session_state["queue-outcomes"] = True, [(True, "three plans are laid out")]
+    assert "three plans are laid out" in html_of(page.run())
     assert "three plans are laid out" not in html_of(page.run())
+
+
+@pytest.mark.usefixtures("troubled")
+def test_what_cannot_be_done_is_told_in_one_sentence_and_leaves_the_page_as_it_is() -> None:
+    def act() -> Tell:
+        raise RequestError("only an admin may allow this")
+
+    page = open_page("queue")
+    page.session_state["queue-pressed"] = [
+        Press(Drawn(lambda: "nothing", "nothing"), "allow", act, monotonic(), state="settled")
+    ]
+    page = page.run()
+    assert "only an admin may allow this" in html_of(page)
+    assert {"fix", "assign"} <= {button.key for button in page.button}
 
 
 @pytest.mark.usefixtures("troubled")

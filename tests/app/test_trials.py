@@ -181,6 +181,30 @@ def test_an_action_of_the_log_that_is_chosen_and_approved_in_one_movement_is_wha
             position={"x": 100, "y": HEAD + ROW * row + ROW // 2}
         )
         assert pressed_at_once(page, "Approve and send", partial(approved, market, other_than=before)) == {chosen}
+    for action in waiting_actions(market):
+        acting.approve(market.store, [action])
+    page.locator(".st-key-card-actions [data-testid=stDataFrame]").click(position={"x": 100, "y": HEAD + ROW // 2})
+    expect(page.get_by_text("No action is planned now")).to_be_visible(timeout=PATIENCE)
+    assert watched.complaints == []
+    desk.stop()
+
+
+def test_two_buttons_of_different_parts_pressed_at_once_are_both_answered(browser: Browser, tmp_path: Path) -> None:
+    market, desk = a_market(tmp_path, random.Random(5), 60), MortalDesk(tmp_path)  # noqa: S311 -- a market to choose from
+    planned(market, 14)
+    desk.start()
+    watched = Watched(browser, desk.url)
+    for case, pause in zip(market.waiting()[:6], (0, 40, 80, 120, 200, 300), strict=True):
+        page = watched.open(f"/queue?case={case}")
+        page.wait_for_timeout(1_000)
+        settled(page)
+        before, touched = approved(market), Touched.until_now(market.desk)
+        page.get_by_role("button", name="Assign to me").click()
+        page.wait_for_timeout(pause)
+        page.get_by_role("button", name="Approve and send").click()
+        answered(page)
+        [action] = acting.actions_of(market.store, case)
+        assert (touched.since(market.desk), approved(market, other_than=before)) == ({case}, {action["id"]})
     assert watched.complaints == []
     desk.stop()
 
@@ -224,6 +248,11 @@ def planned(market: Market, number: int) -> None:
     waiting = [(int(case["id"]), int(case["version"])) for case in cases.queue(market.desk, Filters())[:number]]
     made = acting.plan(market.store, market.at, waiting)
     assert [plan for _, plan in made if isinstance(plan, str) or plan.action is None] == []
+
+
+def waiting_actions(market: Market) -> list[int]:
+    """Name the actions that wait for a person's word."""
+    return [int(one["id"]) for one in done(market.store) if one["status"] == "planned"]
 
 
 def approved(market: Market, *, other_than: Collection[int] = ()) -> set[int]:

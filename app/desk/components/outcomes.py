@@ -1,4 +1,4 @@
-"""What became of a press, in words that stay until a page with them was drawn to its end.
+"""What became of a press, in words that stay until what they stand in was drawn to its end.
 
 A run of a page can be broken off wherever it draws: words that it had taken from the session would be gone unseen.
 """
@@ -27,7 +27,7 @@ def draw(screen: str) -> None:
 
 
 def forget(screen: str) -> None:
-    """Tell it no more: for the end of a page, when all of it was drawn."""
+    """Tell it no more: for the end of what it stands in, when all of that was drawn."""
     st.session_state.pop(_key(screen), None)
 
 

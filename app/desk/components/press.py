@@ -17,6 +17,7 @@ from typing import Literal
 import streamlit as st
 
 from app.desk.components.text import put
+from data.errors import FillwellError
 
 TELLS_AGAIN_AFTER = 0.3  #: seconds by the browser's clock; its grid holds a choice back for 0.15
 FORGOTTEN_AFTER = 30.0  #: seconds after which a press that was left behind on another page is not carried out
@@ -49,16 +50,16 @@ class Drawn:
         return self.choice() == self.chosen
 
     def press(self, button: str, act: Act, *, about: object = None, opens: bool = False) -> None:
-        """Note what a button asks for; the screen carries it out. The second hit of a double click is no other.
+        """Note what a button asks for; a run of the whole page carries it out. A double click's second hit is no other.
 
         What is under way is not asked for again; a press that is about something else comes after it.
         """
         # The session is not read here: where another run is due, that ends this one, and the press were lost with it.
         asked = Press(self, button, act, monotonic(), about, opens)
-        if any(other.is_under_way and other.is_same_as(asked) for other in self.waiting):
-            return
-        self.waiting[:] = [other for other in self.waiting if other.is_under_way or other.button != button]
-        self.waiting.append(asked)
+        if not any(other.is_under_way and other.is_same_as(asked) for other in self.waiting):
+            self.waiting[:] = [other for other in self.waiting if other.is_under_way or other.button != button]
+            self.waiting.append(asked)
+        st.rerun()
 
 
 @dataclass
@@ -83,19 +84,15 @@ class Press:
         """Tell whether both ask for the same."""
         return (self.button, self.drawn.chosen, self.about) == (other.button, other.drawn.chosen, other.about)
 
-    def carry_out(self) -> None:
+    def carry_out(self, refuse: Callable[[str], None]) -> None:
         """Do it, once."""
         self.state = "acts"
         try:
             self.tell = self.act()
+        except FillwellError as error:
+            self.tell, self.opens = partial(refuse, str(error)), False
         finally:
             self.state = "done"
-
-
-def leave_to_page(screen: str) -> None:
-    """End the run of a part of a page in which something was pressed: a run of the whole page carries it out."""
-    if any(press.state == "new" for press in st.session_state.get(_key(screen), ())):
-        st.rerun(scope="app")
 
 
 def carry_out(screen: str, refuse: Callable[[str], None]) -> None:
@@ -114,13 +111,12 @@ def carry_out(screen: str, refuse: Callable[[str], None]) -> None:
         if why_not is not None:
             press.tell, press.state, press.opens = partial(refuse, why_not), "done", False
         elif press.state == "settled":
-            press.carry_out()
+            press.carry_out(refuse)
     if press.state != "done":
         for other in waiting:
             other.state = "waits" if other.state == "new" else other.state
         with place:
-            # Each press has a clock of its own in the browser: one that ran before would tell too early.
-            st.fragment(_settle, run_every=TELLS_AGAIN_AFTER, key=f"settle-{press.at}")(press, count())
+            _settle(press, count())
         return
     # A run ends wherever it reads or writes the session if another one is due: then that one tells what was done.
     if press.tell is not None:
@@ -130,11 +126,15 @@ def carry_out(screen: str, refuse: Callable[[str], None]) -> None:
         st.rerun()
 
 
+@st.fragment(run_every=TELLS_AGAIN_AFTER)
 def _settle(press: Press, turns: Iterator[int]) -> None:
-    """Wait until the browser tells again: the first turn is the drawing of it, the second its word."""
+    """Wait until the browser tells again: the first turn is the drawing of it, the others are its word.
+
+    Its clock may have begun with an earlier press: then its first word comes too early.
+    """
     with st.container(key="settling"):
         put("<i></i>")  # a page that waits can be told from one that is done
-    if next(turns) and press.state != "acts":
+    if next(turns) and press.state != "acts" and monotonic() - press.at >= TELLS_AGAIN_AFTER:
         press.state = "settled" if press.state == "waits" else press.state
         st.rerun(scope="app")
 

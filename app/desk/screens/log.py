@@ -15,7 +15,7 @@ from app.desk.components.badges import badge
 from app.desk.components.cases import answer_text, plan_card, way
 from app.desk.components.export import grid
 from app.desk.components.filters import choose, place
-from app.desk.components.press import Drawn, Tell, carry_out, leave_to_page
+from app.desk.components.press import Drawn, Tell, carry_out
 from app.desk.components.tables import ROW, content_key, grid_height
 from app.desk.components.text import esc, heading, put
 from app.desk.context import Visit, this_visit
@@ -43,21 +43,29 @@ def show(visit: Visit) -> None:
             )
         with st.container(key="card-audit"):
             _audit(visit)
-        outcomes.forget(SCREEN)
 
 
 @st.fragment
 def _work(status: str) -> None:
     """Draw the actions and the one that is chosen. A choice draws this part alone, see the queue."""
-    leave_to_page(SCREEN)
     with told():
         visit = this_visit()
         found = [action for action in done(visit.store) if status in (ALL, action["status"])]
-        left, right = st.columns([11, 9], gap="small")
-        with left, st.container(key="card-actions"):
-            _actions(found)
-        with right, st.container(key="card-action", gap="xsmall"):
-            _receipt(visit, _chosen(found), Drawn.now(SCREEN, lambda: _chosen(found)["id"]))
+        if found:
+            _chosen_of(visit, found)
+        else:
+            outcomes.draw(SCREEN)
+            empty(f"No action is {status} now", "It has gone on meanwhile: choose another status, or all.")
+        outcomes.forget(SCREEN)
+
+
+def _chosen_of(visit: Visit, found: list[dict[str, Any]]) -> None:
+    """Draw the list, and beside it the action that is chosen."""
+    left, right = st.columns([11, 9], gap="small")
+    with left, st.container(key="card-actions"):
+        _actions(found)
+    with right, st.container(key="card-action", gap="xsmall"):
+        _receipt(visit, _chosen(found), Drawn.now(SCREEN, lambda: _chosen(found)["id"]))
 
 
 def _statuses(every: Sequence[dict[str, Any]]) -> str:

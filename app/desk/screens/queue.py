@@ -17,7 +17,7 @@ from app.desk.components.badges import badge
 from app.desk.components.cases import answer_text, facing, history, money_line, plan_card, receipt, way
 from app.desk.components.filters import choose
 from app.desk.components.outcomes import Results
-from app.desk.components.press import OVERTAKEN, Drawn, Tell, carry_out, leave_to_page
+from app.desk.components.press import OVERTAKEN, Drawn, Tell, carry_out
 from app.desk.components.tables import ROW, Column, content_key, grid_height, table
 from app.desk.components.text import esc, heading, note, plain, put
 from app.desk.context import Visit, kept, this_visit
@@ -46,7 +46,6 @@ def show(visit: Visit) -> None:
         carry_out(SCREEN, _refuse)
         _noted(visit)
         _work(_kinds(board(visit.store)))
-        outcomes.forget(SCREEN)
 
 
 @st.fragment
@@ -56,7 +55,6 @@ def _work(kind: str | None) -> None:
     A part is known by its place, and a browser that is told of a place which it does not have shows an empty page: what
     is not always there stands in a container that is.
     """
-    leave_to_page(SCREEN)
     with told():
         visit = this_visit()
         frozen = _frozen(visit, kind)
@@ -68,6 +66,7 @@ def _work(kind: str | None) -> None:
             bulk.panel(visit)
             outcomes.draw(SCREEN)
             _nothing(visit, frozen)
+        outcomes.forget(SCREEN)
 
 
 def _cases(visit: Visit, kind: str | None, rows: Sequence[Row], named: Row | None) -> None:
@@ -403,7 +402,6 @@ def _open_for(row: Row, now: datetime) -> str:
 @st.fragment(run_every=1)
 def _fix(visit: Visit, found: Detail, drawn: Drawn) -> None:
     """Show the newest action of the case and how far it has come, live."""
-    leave_to_page(SCREEN)
     if HELD not in st.session_state:
         st.rerun(scope="app")
     actions = acting.actions_of(visit.store, found.row.id)
