@@ -385,10 +385,6 @@ def config() -> dict[str, Any]:
     return tomllib.loads((DESK.parent / ".streamlit" / "config.toml").read_text())
 
 
-def test_a_choice_waits_its_turn_and_throws_away_no_press_that_waits_before_it() -> None:
-    assert config()["runner"]["fastReruns"] is False
-
-
 def test_errors_show_no_details_and_nothing_is_reported_home() -> None:
     assert config()["client"]["showErrorDetails"] == "none"
     assert config()["client"]["showErrorLinks"] is False
