@@ -156,6 +156,19 @@ def test_what_is_told_by_a_run_that_is_broken_off_is_told_by_the_next_one_and_th
 
 
 @pytest.mark.usefixtures("troubled")
+def test_the_refusal_of_a_press_does_not_replace_what_is_still_to_be_told_of_the_one_before() -> None:
+    page = open_page("queue")
+    page.session_state["queue-outcomes"] = [(True, "three plans are laid out")]
+    page.session_state["queue-pressed"] = [Press(Drawn(lambda: "another", "one"), "assign", lambda: None, monotonic())]
+    page = page.run()
+    assert "three plans are laid out" in html_of(page)
+    assert "nothing was done; look again" in html_of(page)
+    page = page.run()
+    assert "three plans are laid out" not in html_of(page), "and then no more"
+    assert "nothing was done; look again" not in html_of(page)
+
+
+@pytest.mark.usefixtures("troubled")
 def test_what_cannot_be_done_is_told_in_one_sentence_and_leaves_the_page_as_it_is() -> None:
     def act() -> Tell:
         raise RequestError("only an admin may allow this")

@@ -16,8 +16,8 @@ Results = Sequence[tuple[bool, str]]  #: whether it was done, and the sentence t
 
 
 def keep(screen: str, results: Results) -> None:
-    """Keep what is to be told on a screen."""
-    st.session_state[_key(screen)] = list(results)
+    """Keep what is to be told on a screen, beside what was not told yet; kept twice it is told once."""
+    st.session_state[_key(screen)] = list(dict.fromkeys([*st.session_state.get(_key(screen), ()), *results]))
 
 
 def draw(screen: str) -> None:
