@@ -340,9 +340,8 @@ def _foreign_costs(head: Head, lines: Mapping[str, Line], spent: Spent) -> list[
             parts = allocate(work.handling_minor, _weights([lines[name] for name in touched]))
             book(at, work.currency, "handling", touched, parts)
     for found in spent.inspections:
-        if not is_same_currency(head.currency, found.currency) and (
-            came := [u for u in found.lines if u.line in lines]
-        ):
+        came = [units for units in found.lines if units.line in lines]
+        if came and not is_same_currency(head.currency, found.currency):
             parts = allocate(found.cost_minor, [u.units for u in came])
             at = found.inspected_at or found.received_at
             book(at, found.currency, "return_cost", [u.line for u in came], parts)

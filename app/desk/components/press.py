@@ -2,7 +2,7 @@
 
 A browser tells of a press at once and of a choice in a grid a moment later: what is chosen and pressed in one movement
 would act on what was open before. So a press is carried out when the browser has told once more: by then it has told of
-every choice that came before the press, however slow it or the network is.
+every choice that came before the press.
 """
 
 from __future__ import annotations

@@ -52,14 +52,14 @@ def _work(status: str) -> None:
         visit = this_visit()
         found = [action for action in done(visit.store) if status in (ALL, action["status"])]
         if found:
-            _chosen_of(visit, found)
+            _list_and_receipt(visit, found)
         else:
             outcomes.draw(SCREEN)
             empty(f"No action is {status} now", "It has gone on meanwhile: choose another status, or all.")
         outcomes.forget(SCREEN)
 
 
-def _chosen_of(visit: Visit, found: list[dict[str, Any]]) -> None:
+def _list_and_receipt(visit: Visit, found: list[dict[str, Any]]) -> None:
     """Draw the list, and beside it the action that is chosen."""
     left, right = st.columns([11, 9], gap="small")
     with left, st.container(key="card-actions"):
