@@ -181,7 +181,7 @@ def settle(page: AppTest) -> AppTest:
     for screen in ("queue-pressed", "log-pressed"):
         while screen in page.session_state and (waiting := page.session_state[screen]):
             for one in waiting:
-                one.state = "settled"
+                one.state = "settled" if one.state in ("new", "waits") else one.state
             page = page.run()
     return page
 

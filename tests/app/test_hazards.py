@@ -28,6 +28,7 @@ from actions import cases
 from actions.cases import Filters
 from app.desk import palette, serve, shell, style
 from app.desk.components import charts, outcomes, text
+from app.desk.components.badges import badge
 from app.desk.components.charts import Point
 from app.desk.components.press import FORGOTTEN_AFTER, Drawn, Press, Tell
 from app.desk.components.tables import content_key
@@ -42,6 +43,7 @@ from tests.factories import DAY, a_line, a_work, an_order
 
 DESK = Path(app.desk.__file__).parent
 PAGES = [*DESK.rglob("*.py")]
+OUTCOME = re.compile(f"{re.escape(badge('done', 'good'))}[^<]*")
 
 
 # ---------------------------------------------------------------- H1, H2: the wrong row
@@ -115,6 +117,68 @@ def test_of_two_buttons_pressed_at_once_neither_is_forgotten_and_a_double_click_
     assert len(cases.queue(acting.desk_of(troubled), Filters(status="claimed"))) == 1
     assert "it changed since you looked: it is claimed now" in html_of(page), "the second press is answered, too"
     assert page.session_state["queue-pressed"] == []
+
+
+def test_a_press_is_not_refused_because_the_one_before_it_renewed_the_list(troubled: Store) -> None:
+    page = open_page("queue")
+    chosen = page.session_state["queue-held"][1].rows[1].id
+    page.session_state[queue_key(page)] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    page = press(page.run(), "fix")
+    page.session_state[queue_key(page)] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    page = page.run()
+    for key in ("assign", "approve"):
+        page = page.button(key=key).click().run()
+    page = settle(page)
+    [claimed] = cases.queue(acting.desk_of(troubled), Filters(status="claimed"))
+    [action] = acting.actions_of(troubled, chosen)
+    assert (claimed["id"], action["status"]) == (chosen, "approved"), html_of(page)
+
+
+def test_a_press_waits_for_the_one_after_it_and_is_done_though_that_is_refused(troubled: Store) -> None:
+    page = open_page("queue")
+    top = page.session_state["queue-held"][1].rows[0].id
+    for key in ("assign", "fix"):
+        page = page.button(key=key).click().run()
+    assign, fix = page.session_state["queue-pressed"]
+    assign.state = "settled"
+    page = page.run()
+    assert (assign.state, fix.state) == ("held", "waits")
+    page.session_state[queue_key(page)] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    page = settle(page.run())
+    assert [case["id"] for case in cases.queue(acting.desk_of(troubled), Filters(status="claimed"))] == [top]
+    assert "nothing was done; look again" in html_of(page), "the choice came before the second settled"
+
+
+def test_a_press_about_another_case_takes_no_press_away_and_a_double_click_is_one() -> None:
+    drawn = Drawn(lambda: "nothing", "nothing")
+    for case in (1, 2, 2):
+        drawn.press("fix", lambda: None, about=case)
+    assert [press.about for press in drawn.waiting] == [1, 2]
+    first, second = drawn.waiting
+    for state in ("settled", "held", "acts", "done"):
+        first.state = second.state = state
+        drawn.press("fix", lambda: None, about=2)
+        assert [press is other for press, other in zip(drawn.waiting, (first, second), strict=True)] == [True, True]
+
+
+@pytest.mark.usefixtures("troubled")
+def test_of_two_questions_one_is_asked_and_the_other_is_refused() -> None:
+    page = open_page("queue")
+    for key in ("dismiss", "snooze"):
+        page = page.button(key=key).click().run()
+    page = settle(page)
+    assert "confirm-reason" in {button.key for button in page.button}
+    assert "one question is asked at a time" in html_of(page)
+    assert page.session_state["queue-pressed"] == []
+
+
+@pytest.mark.usefixtures("troubled")
+def test_what_became_of_a_press_on_the_log_is_told_and_then_no_more() -> None:
+    press(open_page("queue", kind="X02"), "fix")
+    page = press(open_page("log"), "approve")
+    [told] = OUTCOME.findall(html_of(page))
+    assert "approved" in told
+    assert OUTCOME.findall(html_of(page.run())) == []
 
 
 @pytest.mark.usefixtures("troubled")

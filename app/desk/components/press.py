@@ -20,9 +20,10 @@ from app.desk.components.text import put
 from data.errors import FillwellError
 
 TELLS_AGAIN_AFTER = 0.3  #: seconds by the browser's clock; its grid holds a choice back for 0.15
-FORGOTTEN_AFTER = 30.0  #: seconds after which a press that was left behind on another page is not carried out
+FORGOTTEN_AFTER = 30.0  #: seconds after which a press is not carried out: its page was left, or others took too long
 
-LEFT = "the page was left before this was done: nothing was done; press again"
+TOO_LATE = "this waited too long: nothing was done; press again"
+ONE_QUESTION = "one question is asked at a time: press again for the other"
 OVERTAKEN = "what is chosen changed before this was done: nothing was done; look again"
 
 
@@ -49,16 +50,15 @@ class Drawn:
         """Tell whether the same is chosen still."""
         return self.choice() == self.chosen
 
-    def press(self, button: str, act: Act, *, about: object = None, opens: bool = False) -> None:
+    def press(self, button: str, act: Act, *, about: object, opens: bool = False) -> None:
         """Note what a button asks for; a run of the whole page carries it out. A double click's second hit is no other.
 
-        What is under way is not asked for again; a press that is about something else comes after it.
+        What has settled is not asked for again; a press that is about something else comes after it.
         """
         # The session is not read here: where another run is due, that ends this one, and the press were lost with it.
         asked = Press(self, button, act, monotonic(), about, opens)
-        if not any(other.is_under_way and other.is_same_as(asked) for other in self.waiting):
-            self.waiting[:] = [other for other in self.waiting if other.is_under_way or other.button != button]
-            self.waiting.append(asked)
+        if not any(other.is_same_as(asked) and not other.settles for other in self.waiting):
+            self.waiting[:] = [*(other for other in self.waiting if not other.is_same_as(asked)), asked]
         st.rerun()
 
 
@@ -70,19 +70,34 @@ class Press:
     button: str
     act: Act
     at: float  #: by the monotonic clock
-    about: object = None  #: which of several that a screen offers under one button
+    about: object = None  #: what is acted on: what is open without a choice in the list differs from press to press
     opens: bool = False  #: a question that is drawn over the page, which a run of the page takes away again
-    state: Literal["new", "waits", "settled", "acts", "done"] = "new"
+    state: Literal["new", "waits", "settled", "held", "acts", "done"] = "new"
     tell: Tell | None = None  #: what is left to be said once it is done
 
     @property
-    def is_under_way(self) -> bool:
-        """Tell whether it is being done, or was and is still to be told."""
-        return self.state in ("acts", "done")
+    def settles(self) -> bool:
+        """Tell whether a choice that came before it may still be on its way."""
+        return self.state in ("new", "waits")
 
     def is_same_as(self, other: Press) -> bool:
         """Tell whether both ask for the same."""
         return (self.button, self.drawn.chosen, self.about) == (other.button, other.drawn.chosen, other.about)
+
+    def decide(self, refuse: Callable[[str], None]) -> None:
+        """Hold what settled to what was chosen before it, or refuse it where that changed.
+
+        What is held is done though the presses before it renew the list, and with it what is chosen. A question is not
+        held: it is about what is chosen when it is asked.
+        """
+        if self.state in ("acts", "done"):
+            return
+        if monotonic() - self.at > FORGOTTEN_AFTER:
+            self._end(partial(refuse, TOO_LATE))
+        elif self.state != "held" and not self.drawn.holds:
+            self._end(partial(refuse, OVERTAKEN))
+        elif self.state == "settled" and not self.opens:
+            self.state = "held"
 
     def carry_out(self, refuse: Callable[[str], None]) -> None:
         """Do it, once."""
@@ -90,9 +105,13 @@ class Press:
         try:
             self.tell = self.act()
         except FillwellError as error:
-            self.tell, self.opens = partial(refuse, str(error)), False
+            self._end(partial(refuse, str(error)))
         finally:
             self.state = "done"
+
+    def _end(self, tell: Tell) -> None:
+        """Leave nothing of it but what is to be told."""
+        self.tell, self.state, self.opens = tell, "done", False
 
 
 def carry_out(screen: str, refuse: Callable[[str], None]) -> None:
@@ -103,39 +122,44 @@ def carry_out(screen: str, refuse: Callable[[str], None]) -> None:
     # There also where nothing waits: a part of the page below it is known by its place.
     place = st.container(key="pressed")
     waiting: list[Press] = st.session_state.get(_key(screen), [])
+    for asked in waiting:
+        asked.decide(refuse)
     press = next((press for press in waiting if not press.opens), next(iter(waiting), None))
     if press is None:
         return
-    if press.state in ("new", "waits", "settled"):
-        why_not = LEFT if monotonic() - press.at > FORGOTTEN_AFTER else None if press.drawn.holds else OVERTAKEN
-        if why_not is not None:
-            press.tell, press.state, press.opens = partial(refuse, why_not), "done", False
-        elif press.state == "settled":
-            press.carry_out(refuse)
+    # All have settled before the first is done: what it changes is not taken for a choice before the next.
+    if press.state in ("settled", "held") and not any(other.settles for other in waiting):
+        press.carry_out(refuse)
     if press.state != "done":
         for other in waiting:
             other.state = "waits" if other.state == "new" else other.state
         with place:
-            _settle(press, count())
+            _settle(waiting, count())
         return
     # A run ends wherever it reads or writes the session if another one is due: then that one tells what was done.
     if press.tell is not None:
         press.tell()
+    if press.opens:
+        if len(waiting) > 1:
+            refuse(ONE_QUESTION)
+        waiting.clear()
+        return
     waiting[:] = [other for other in waiting if other is not press]
-    if not press.opens:
-        st.rerun()
+    st.rerun()
 
 
 @st.fragment(run_every=TELLS_AGAIN_AFTER)
-def _settle(press: Press, turns: Iterator[int]) -> None:
+def _settle(waiting: list[Press], turns: Iterator[int]) -> None:
     """Wait until the browser tells again: the first turn is the drawing of it, the others are its word.
 
     Its clock may have begun with an earlier press: then its first word comes too early.
     """
     with st.container(key="settling"):
         put("<i></i>")  # a page that waits can be told from one that is done
-    if next(turns) and press.state != "acts" and monotonic() - press.at >= TELLS_AGAIN_AFTER:
-        press.state = "settled" if press.state == "waits" else press.state
+    acts = any(press.state == "acts" for press in waiting)
+    if next(turns) and not acts and all(monotonic() - press.at >= TELLS_AGAIN_AFTER for press in waiting):
+        for press in waiting:
+            press.state = "settled" if press.state == "waits" else press.state
         st.rerun(scope="app")
 
 

@@ -49,10 +49,14 @@ def show_said(visit: Visit) -> None:
     """Say how far the work is, or what came of the work that this browser began."""
     job: Job | None = st.session_state.get(SAID)
     now = jobs.running(visit.store)
-    if job is not None and job.said is not None:
-        put(outcome(*job.said))
-    if now is not None:
-        _progress(visit, now.what)
+    # A part of the page is known by its place: the words before it may come and go.
+    answer, work = st.container(), st.container()
+    with answer:
+        if job is not None and job.said is not None:
+            put(outcome(*job.said))
+    with work:
+        if now is not None:
+            _progress(visit, now.what)
 
 
 @st.fragment(run_every=1)

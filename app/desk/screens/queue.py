@@ -286,17 +286,17 @@ def _bar(visit: Visit, drawn: Drawn, chosen: Sequence[Row], *, blocked: bool) ->
         fixable = [row.seen for row in chosen if row.suggested]
         st.button(
             f"Plan fix: {count}", key="fix", type="primary", shortcut="1", disabled=blocked or not fixable,
-            on_click=drawn.press, args=("fix", partial(_plan, visit, fixable)),
+            on_click=drawn.press, args=("fix", partial(_plan, visit, fixable)), kwargs={"about": fixable},
         )  # fmt: skip
         st.button(
             "Assign to me", key="assign", shortcut="2", disabled=blocked,
-            on_click=drawn.press, args=("assign", partial(_claim, visit, seen)),
+            on_click=drawn.press, args=("assign", partial(_claim, visit, seen)), kwargs={"about": seen},
         )  # fmt: skip
         for key, shortcut, verb in (("dismiss", "3", "Not a problem"), ("snooze", "H", "Snooze")):
             ask = partial(_asking, visit, verb, drawn, seen)
             st.button(
                 f"{verb} …", key=key, shortcut=shortcut, disabled=blocked,
-                on_click=drawn.press, args=(key, ask), kwargs={"opens": True},
+                on_click=drawn.press, args=(key, ask), kwargs={"about": seen, "opens": True},
             )  # fmt: skip
     if blocked:
         put(note("The desk was started again meanwhile: choose the case once more."))
@@ -437,7 +437,7 @@ def _may_be_approved(visit: Visit, kind: str, drawn: Drawn) -> bool:
         return True
     put(note(f"This kind of action stands on {step.ladder}: its cards are drawn, and nothing is sent."))
     allow = partial(acting.allow, visit.store, kind)
-    st.button("Let people approve it", key="allow", on_click=drawn.press, args=("allow", allow))
+    st.button("Let people approve it", key="allow", on_click=drawn.press, args=("allow", allow), kwargs={"about": kind})
     return False
 
 

@@ -30,7 +30,7 @@ def suggestions(visit: Visit, found: Detail, say: Say, drawn: Drawn) -> None:
             st.button(
                 plain(f"It is {one.code}"), key=f"code-{number}", type="primary" if number == 0 else "secondary",
                 on_click=drawn.press, args=("code", partial(_choose, visit, found.row.seen, one.code, say)),
-                kwargs={"about": one.code},
+                kwargs={"about": (found.row.seen, one.code)},
             )  # fmt: skip
         with right:
             put(f'<div class="fw-note"><b>{esc(one.name)}</b> {esc(one.why)}</div>')
@@ -44,7 +44,7 @@ def suggestions(visit: Visit, found: Detail, say: Say, drawn: Drawn) -> None:
 def _typed(visit: Visit, seen: tuple[int, int], say: Say, drawn: Drawn) -> None:
     code = str(st.session_state.get(TYPED, "")).strip()
     if code:
-        drawn.press("code", partial(_choose, visit, seen, code, say), about=code)
+        drawn.press("code", partial(_choose, visit, seen, code, say), about=(seen, code))
     else:
         say([(False, "type the code first")])
 
