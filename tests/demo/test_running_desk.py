@@ -36,6 +36,7 @@ def page(running_demo: RunningDemo) -> Iterator[Page]:
         opened = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=running_demo.url)
         opened.set_default_timeout(60_000)
         yield opened
+        print(opened.inner_text("body"))  # noqa: T201 -- what a test that failed saw last
 
 
 def test_every_command_of_the_first_hour_works(running_demo: RunningDemo, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ class Press:
         """Hold what settled to what was chosen before it, or refuse it where that changed.
 
         What is held is done though the presses before it renew the list, and with it what is chosen. A question is not
-        held: it is about what is chosen when it is asked.
+        held: the same must be chosen still when it is asked.
         """
         if self.state in ("acts", "done"):
             return
