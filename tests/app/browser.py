@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Request, expect, sync_playwright
 
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -84,7 +84,11 @@ class Watched:
         self.asked: list[str] = []
         self.complaints: list[str] = []
         self.page.on("request", self._note)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("pageerror", self._complain)
+
+    def _complain(self, error: Error) -> None:
+        self.complaints.append(str(error))
+        print(f"the page complains: {error}")  # noqa: T201 -- shown where a test failed
 
     def _note(self, request: Request) -> None:
         self.asked.append(request.url)

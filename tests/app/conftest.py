@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Error
 
 from app.desk import context
 from app.services import acting, projection, workspace
@@ -25,6 +26,16 @@ def browser() -> Iterator[Browser]:
     """A real Chromium, one for the tests of a file."""
     with chromium() as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def _what_was_seen_last(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Print the pages that a test left open: one that fails waits in vain for words, others stand there instead."""
+    opened: Browser | None = request.getfixturevalue("browser") if "browser" in request.fixturenames else None
+    yield
+    for page in [page for window in (opened.contexts if opened else ()) for page in window.pages]:
+        with suppress(Error):
+            print(page.url, page.inner_text("body", timeout=2_000), sep="\n")  # noqa: T201 -- shown where a test failed
 
 
 @pytest.fixture(scope="module")
