@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from subprocess import Popen
+from typing import Self
 
 import sqlalchemy as sa
 
@@ -130,6 +132,7 @@ class MortalDesk:
     """The desk's process: it can be killed at any moment and comes back at the same address."""
 
     home: Path
+    sends_every: float | None = None  #: seconds; 0.01 by itself, more on a machine that is too busy
     port: int = field(default_factory=free_port)
     lives: int = 0
     _life: ExitStack = field(default_factory=ExitStack)
@@ -140,12 +143,19 @@ class MortalDesk:
         """Give its address."""
         return f"http://127.0.0.1:{self.port}"
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._life.close()
+
     def start(self) -> None:
         """Serve, and wait until it answers."""
         self.lives += 1
         log = self.home / f"desk-{self.lives}.log"
         env = {"FILLWELL_HOME": str(self.home), WORKSPACE_VARIABLE: DEMO, "PORT": str(self.port)}
-        process = self._life.enter_context(running(module("app.desk.serve", "--workspace", DEMO), env, log))
+        process = self._life.enter_context(running([*self._program(), "--workspace", DEMO], env, log))
         self._process = process
         wait_for(f"{self.url}/_stcore/health", process, log)
 
@@ -155,9 +165,11 @@ class MortalDesk:
             self._process.kill()
         self._life.close()
 
-    def stop(self) -> None:
-        """End it."""
-        self._life.close()
+    def _program(self) -> list[str]:
+        if self.sends_every is None:
+            return module("app.desk.serve")
+        slowly = f"from streamlit.runtime import runtime; runtime.MESSAGE_FLUSH_INTERVAL_SECS = {self.sends_every}"
+        return [sys.executable, "-c", f"{slowly}\nfrom app.desk.serve import main\nmain()"]
 
 
 @dataclass(frozen=True)
