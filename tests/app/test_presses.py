@@ -30,7 +30,8 @@ from tests.app.market import Market, MortalDesk, Touched, a_market
 from tests.app.serving import HEAD, ROW
 
 FULL = os.environ.get("FILLWELL_TRIALS") == "1"
-VISITS = 20 if FULL else 2
+VISITS, PRESSES = (20, 5) if FULL else (2, 3)
+ROWS = (7, 3, 6, 2, 5) if FULL else (7, 3, 6)
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(7200 if FULL else 600)]
 
 
@@ -43,7 +44,7 @@ def test_what_is_chosen_and_pressed_in_one_movement_is_what_was_chosen(
         planned(market, 14)
     with MortalDesk(tmp_path) as desk:
         hands = Hands(Watched(browser, desk.url), market, desk, market.dice)
-        for row in (7, 3, 9, 5, 8):
+        for row in ROWS:
             page = hands.watched.open("/queue")  # with nothing chosen yet: what a refused press was about stays marked
             page.wait_for_timeout(1_000)
             hands.settle()
@@ -59,7 +60,7 @@ def test_an_action_of_the_log_that_is_chosen_and_approved_in_one_movement_is_wha
     planned(market, 12)
     with MortalDesk(tmp_path) as desk:
         watched = Watched(browser, desk.url)
-        for row in (7, 3, 6, 2, 5):
+        for row in ROWS:
             page = watched.open("/log?status=planned")
             page.wait_for_timeout(1_000)
             settled(page)
@@ -125,7 +126,7 @@ def test_the_queue_stays_whole_though_the_browser_is_told_seldom(
         for _ in range(VISITS):
             hands = Hands(Watched(browser, desk.url), market, desk, dice)
             page = hands.watched.open("/queue")
-            for _press in range(5):
+            for _press in range(PRESSES):
                 if dice.random() < 0.7:
                     hands.click(dice.randrange(4))
                 page.wait_for_timeout(dice.choice((0, 300, 700, 1_500, 3_000)) + dice.randrange(300))
