@@ -137,7 +137,7 @@ def test_the_queue_stays_whole_though_the_browser_is_told_seldom(
             expect(page.locator(".st-key-card-queue")).to_have_count(1)
             expect(page.locator(".fw-foot")).to_have_count(1)
             hands.watched.close()
-    assert len(before.since(market.desk)) >= VISITS, "or nobody pressed"
+    assert len(before.since(market.desk)) > 1, "or nobody pressed"
 
 
 def test_the_queue_stays_whole_whatever_is_filtered_while_the_machine_is_busy(browser: Browser, tmp_path: Path) -> None:
