@@ -30,8 +30,9 @@ from tests.app.market import Market, MortalDesk, Touched, a_market
 from tests.app.serving import HEAD, ROW
 
 FULL = os.environ.get("FILLWELL_TRIALS") == "1"
-VISITS, PRESSES = (20, 5) if FULL else (1, 3)
-ROWS = (7, 3, 6, 2, 5) if FULL else (7, 3, 6)
+VISITS = 20 if FULL else 3
+SELDOM, PRESSES = (20, 5) if FULL else (2, 3)  #: visits of a desk that sends seldom, and presses on each
+ROWS = (7, 3, 6, 2, 5)
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(7200 if FULL else 600)]
 
 
@@ -123,7 +124,7 @@ def test_the_queue_stays_whole_though_the_browser_is_told_seldom(
     market = a_market(tmp_path, dice, 60)
     before = Touched.until_now(market.desk)
     with MortalDesk(tmp_path, sends_every) as desk:
-        for _ in range(VISITS):
+        for _ in range(SELDOM):
             hands = Hands(Watched(browser, desk.url), market, desk, dice)
             page = hands.watched.open("/queue")
             for _press in range(PRESSES):
@@ -137,7 +138,7 @@ def test_the_queue_stays_whole_though_the_browser_is_told_seldom(
             expect(page.locator(".st-key-card-queue")).to_have_count(1)
             expect(page.locator(".fw-foot")).to_have_count(1)
             hands.watched.close()
-    assert before.since(market.desk), "or nobody pressed"
+    assert len(before.since(market.desk)) > 1, "or nobody pressed"
 
 
 def test_the_queue_stays_whole_whatever_is_filtered_while_the_machine_is_busy(browser: Browser, tmp_path: Path) -> None:
