@@ -85,7 +85,6 @@ class Hands:
     def click(self, row: int) -> None:
         """Click the marker of a row."""
         grid = self.page.locator(".st-key-card-queue [data-testid=stDataFrame]")
-        expect(grid).to_have_count(1, timeout=PATIENCE)  # the old list may stand beside the new one until that is drawn
         grid.click(position={"x": MARKER, "y": HEAD + ROW * row + ROW // 2})
 
     def _rows(self) -> int:

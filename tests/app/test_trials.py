@@ -126,6 +126,7 @@ def test_whatever_moves_between_choosing_and_pressing_no_other_row_is_acted_on(
             record_property("unasked", hands.unasked)
             for name, value in hands.steps.items():
                 record_property(name, value)
+    assert hands.watched.complaints == [], "an empty page has no button to press"
     assert hands.wrong == []
     assert len(hands.unasked) <= max(1, hands.steps["pressed Not a problem"] // 10), hands.unasked
     assert hands.steps["acted"] >= SEQUENCES // 3  # a desk that refused everything would prove nothing
