@@ -22,9 +22,10 @@ REQUIRE_ALL = os.environ.get("FILLWELL_REQUIRE_ALL") == "1"
 
 #: Files that take longest: begun first, so that no worker is left with one of them when the others are done.
 LONGEST = (
-    "test_running_desk.py", "test_accessible.py", "test_real_files.py", "test_exceptions.py", "test_browser.py",
+    "test_running_desk.py", "test_presses.py", "test_accessible.py", "test_real_files.py", "test_trials.py",
+    "test_sandbox.py", "test_whole_queue.py", "test_exceptions.py", "test_browser.py",
     "test_chart_clicks.py", "test_laws.py", "test_kill.py", "test_mending_browser.py",
-    "test_hazards.py", "test_sandbox.py", "test_connecting.py", "test_writing.py", "test_faults.py", "test_reading.py",
+    "test_hazards.py", "test_connecting.py", "test_writing.py", "test_faults.py", "test_reading.py",
     "test_history.py", "test_real.py",
 )  # fmt: skip
 

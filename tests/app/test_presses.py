@@ -1,4 +1,4 @@
-"""Presses, choices and filters that come at once, before a real desk in a real browser: nothing is lost in between.
+"""Presses that come at once with a choice or with another, before a real desk in a real browser: none is lost.
 
 In the size of CI; `make trials` runs them in full.
 """
@@ -8,10 +8,7 @@ from __future__ import annotations
 import os
 import random
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
@@ -30,8 +27,6 @@ from tests.app.market import Market, MortalDesk, Touched, a_market
 from tests.app.serving import HEAD, ROW
 
 FULL = os.environ.get("FILLWELL_TRIALS") == "1"
-VISITS = 20 if FULL else 3
-SELDOM, PRESSES = (20, 5) if FULL else (2, 3)  #: visits of a desk that sends seldom, and presses on each
 ROWS = (7, 3, 6, 2, 5)
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(7200 if FULL else 600)]
 
@@ -115,64 +110,6 @@ def opened(hands: Hands, case: int, *, clicked: bool) -> Page:
         expect(offered).to_be_visible(timeout=PATIENCE)
         settled(page)
     return page
-
-
-@pytest.mark.parametrize("sends_every", [0.4, 0.6])
-def test_the_queue_stays_whole_though_the_browser_is_told_seldom(
-    browser: Browser, tmp_path: Path, sends_every: float
-) -> None:
-    dice = random.Random(sends_every)  # noqa: S311 -- rows and moments
-    market = a_market(tmp_path, dice, 60)
-    before = Touched.until_now(market.desk)
-    with MortalDesk(tmp_path, sends_every) as desk:
-        for _ in range(SELDOM):
-            hands = Hands(Watched(browser, desk.url), market, desk, dice)
-            page = hands.watched.open("/queue")
-            grid = page.locator(".st-key-card-queue [data-testid=stDataFrame]")
-            for _press in range(PRESSES):
-                if dice.random() < 0.7:
-                    expect(grid).to_have_count(
-                        1, timeout=5_000
-                    )  # the old list stands beside the new one until it is drawn
-                    hands.click(dice.randrange(4))
-                page.wait_for_timeout(dice.choice((0, 300, 700, 1_500, 3_000)) + dice.randrange(300))
-                page.locator("button", has_text="Assign").evaluate_all("found => found.forEach(one => one.click())")
-                page.wait_for_timeout(dice.choice((300, 900, 1_800)))
-                assert hands.watched.complaints == []
-            settled(page)
-            expect(page.locator(".st-key-card-queue")).to_have_count(1)
-            expect(page.locator(".fw-foot")).to_have_count(1)
-            hands.watched.close()
-    assert len(before.since(market.desk)) > 1, "or nobody pressed"
-
-
-def test_the_queue_stays_whole_whatever_is_filtered_while_the_machine_is_busy(browser: Browser, tmp_path: Path) -> None:
-    dice = random.Random(11)  # noqa: S311 -- moments to choose another kind
-    a_market(tmp_path, dice, 60)
-    with MortalDesk(tmp_path) as desk, busy():
-        watched = Watched(browser, desk.url)
-        for _ in range(VISITS):
-            page = watched.open("/queue")
-            for kind in ("Listing drift", "All") * 4:
-                page.wait_for_timeout(dice.choice((1_000, 1_700, 2_500)))
-                assert watched.complaints == []
-                page.get_by_text(re.compile(rf"^{kind} \d")).first.click(timeout=PATIENCE)
-            settled(page)
-            expect(page.locator(".st-key-card-queue")).to_have_count(1)
-        assert watched.complaints == []
-
-
-@contextmanager
-def busy() -> Iterator[None]:
-    """Let something else keep every core busy, so that a part of a page is still drawn when the next is asked for.
-
-    It steps back a little for the tests that run beside it.
-    """
-    work = "import os; parent = os.getppid(); os.nice(5)\nwhile os.getppid() == parent: pass"
-    with ExitStack() as ends:
-        for _ in range(os.cpu_count() or 1):
-            ends.callback(ends.enter_context(subprocess.Popen([sys.executable, "-c", work])).kill)
-        yield
 
 
 def pressed_at_once(page: Page, name: str, touched: Callable[[], set[int]]) -> set[int]:
