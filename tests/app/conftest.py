@@ -30,12 +30,19 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(autouse=True)
 def _what_was_seen_last(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Print the pages that a test left open: one that fails waits in vain for words, others stand there instead."""
+    """Print the pages that a test left open, and close its own: an open page asks its desk for news as long as it is.
+
+    A test that fails waits in vain for words: others stand there instead.
+    """
     opened: Browser | None = request.getfixturevalue("browser") if "browser" in request.fixturenames else None
+    of_the_file = opened.contexts if opened else []
     yield
-    for page in [page for window in (opened.contexts if opened else ()) for page in window.pages]:
-        with suppress(Error):
-            print(page.url, page.inner_text("body", timeout=2_000), sep="\n")  # noqa: T201 -- shown where a test failed
+    for window in opened.contexts if opened else ():
+        for page in window.pages:
+            with suppress(Error):
+                print(page.url, page.inner_text("body", timeout=2_000), sep="\n")  # noqa: T201 -- shown where a test failed
+        if window not in of_the_file:
+            window.close()
 
 
 @pytest.fixture(scope="module")
