@@ -44,11 +44,11 @@ class Merchant(msgspec.Struct, frozen=True):
     sold: list[Sold]
 
 
-def seeded(installed: Installed, say: Say) -> tuple[Path, Merchant]:
-    """Give the folder of the seeded, stopped cluster and what it holds; make it where there is none."""
+def seeded(installed: Installed, say: Say, *, fresh_for: float = 0) -> tuple[Path, Merchant]:
+    """Give the folder of the seeded, stopped cluster and what it holds; make it where none stays fresh so long."""
     folder = cache() / f"seeded-{digest(SEEDS, server_version())}"
     with locked(cache() / "seed.lock"):
-        if not _is_fresh(folder / "merchant.json"):
+        if not _is_fresh(folder / "merchant.json", fresh_for):
             _make(installed, folder, say)
     return folder / "data", msgspec.json.decode((folder / "merchant.json").read_bytes(), type=Merchant)
 
@@ -72,8 +72,8 @@ def bare(installed: Installed, say: Say) -> Path:
     return folder
 
 
-def _is_fresh(file: Path) -> bool:
-    return file.exists() and time.time() - file.stat().st_mtime < FRESH_SECONDS
+def _is_fresh(file: Path, seconds: float) -> bool:
+    return file.exists() and time.time() + seconds - file.stat().st_mtime < FRESH_SECONDS
 
 
 def _make(installed: Installed, folder: Path, say: Say) -> None:
