@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(autouse=True)
-def _what_was_seen_last(request: pytest.FixtureRequest) -> Iterator[None]:
+def _pages_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
     """Print the pages that a test left open, and close its own: an open page asks its desk for news as long as it is.
 
     A test that fails waits in vain for words: others stand there instead.

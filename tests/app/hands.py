@@ -42,6 +42,7 @@ class Hands:
     def __init__(self, watched: Watched, market: Market, desk: MortalDesk, dice: random.Random) -> None:
         self.page, self.market, self.desk, self.dice = watched.page, market, desk, dice
         self.watched = watched
+        self.grid = watched.page.locator(".st-key-card-queue [data-testid=stDataFrame]")
         self.story: list[str] = []
         self.steps: Counter[str] = Counter()  #: how often each thing happened
         self.wrong: list[tuple[list[str], set[int], set[int]]] = []
@@ -67,8 +68,7 @@ class Hands:
         self.steps.update(sequences=1, acted=bool(touched))
 
     def _choose(self) -> set[int]:
-        grid = self.page.locator(".st-key-card-queue [data-testid=stDataFrame]")
-        expect(grid).to_be_visible(timeout=PATIENCE)
+        expect(self.grid).to_be_visible(timeout=PATIENCE)
         rows = min(self._rows(), VISIBLE)
         chosen = self.dice.sample(range(rows), min(rows, self.dice.choice((1, 1, 1, 2, 3))))
         intended = {self.case_at(row) for row in chosen}
@@ -84,8 +84,16 @@ class Hands:
 
     def click(self, row: int) -> None:
         """Click the marker of a row."""
-        grid = self.page.locator(".st-key-card-queue [data-testid=stDataFrame]")
-        grid.click(position={"x": MARKER, "y": HEAD + ROW * row + ROW // 2})
+        self.grid.click(position={"x": MARKER, "y": HEAD + ROW * row + ROW // 2})
+
+    def open_by_click(self, row: int) -> int:
+        """Click the marker of a row, wait until the page shows its case and is at rest; name the case."""
+        case = self.case_at(row)
+        self.click(row)
+        offered = self.page.get_by_role("button", name=re.compile(rf"Plan fix: case {case}\b"))
+        expect(offered).to_be_visible(timeout=PATIENCE)
+        self.settle()
+        return case
 
     def _rows(self) -> int:
         grid = self.page.locator(".st-key-card-queue [role=grid]")

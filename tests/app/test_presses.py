@@ -105,10 +105,7 @@ def opened(hands: Hands, case: int, *, clicked: bool) -> Page:
     page.wait_for_timeout(1_000)
     settled(page)
     if clicked:
-        hands.click(next(row for row in range(VISIBLE) if hands.case_at(row) == case))
-        offered = page.get_by_role("button", name=re.compile(rf"Plan fix: case {case}\b"))
-        expect(offered).to_be_visible(timeout=PATIENCE)
-        settled(page)
+        hands.open_by_click(next(row for row in range(VISIBLE) if hands.case_at(row) == case))
     return page
 
 

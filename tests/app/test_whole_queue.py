@@ -18,8 +18,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.app.browser import PATIENCE, Watched
-from tests.app.hands import Hands, settled
+from tests.app.hands import Hands, answered, settled
 from tests.app.market import MortalDesk, Touched, a_market
+from tests.app.serving import HEAD, MARKER, ROW
 
 FULL = os.environ.get("FILLWELL_TRIALS") == "1"
 VISITS = 20 if FULL else 3
@@ -33,16 +34,16 @@ def test_the_queue_stays_whole_though_the_browser_is_told_seldom(
 ) -> None:
     dice = random.Random(sends_every)  # noqa: S311 -- rows and moments
     market = a_market(tmp_path, dice, 60)
-    before = Touched.until_now(market.desk)
+    before, chosen = Touched.until_now(market.desk), set()
     with MortalDesk(tmp_path, sends_every) as desk:
-        for _ in range(SELDOM):
+        for visit in range(SELDOM):
             hands = Hands(Watched(browser, desk.url), market, desk, dice)
             page = hands.watched.open("/queue")
-            grid = page.locator(".st-key-card-queue [data-testid=stDataFrame]")
             for _press in range(PRESSES):
                 if dice.random() < 0.7:
-                    expect(grid).to_have_count(1, timeout=5_000)  # the old list stands beside the new until it is drawn
-                    hands.click(dice.randrange(4))
+                    expect(hands.grid).to_have_count(1, timeout=5_000)  # an old list goes by itself
+                    place = HEAD + ROW * dice.randrange(4) + ROW // 2
+                    hands.grid.last.click(position={"x": MARKER, "y": place})  # of two, if it is renewed just now
                 page.wait_for_timeout(dice.choice((0, 300, 700, 1_500, 3_000)) + dice.randrange(300))
                 page.locator("button", has_text="Assign").evaluate_all("found => found.forEach(one => one.click())")
                 page.wait_for_timeout(dice.choice((300, 900, 1_800)))
@@ -50,8 +51,14 @@ def test_the_queue_stays_whole_though_the_browser_is_told_seldom(
             settled(page)
             expect(page.locator(".st-key-card-queue")).to_have_count(1)
             expect(page.locator(".fw-foot")).to_have_count(1)
+            hands.watched.open("/queue")  # with nothing chosen yet
+            hands.settle()
+            chosen.add(hands.open_by_click(4 + visit % 4))  # a row that no hasty press was meant for
+            page.get_by_role("button", name="Assign to me").click()
+            answered(page, within=10_000)
             hands.watched.close()
-    assert before.since(market.desk), "nothing was pressed"
+    assert chosen <= before.since(market.desk), "what was pressed at rest was not done"
+    assert len(chosen) > 1
 
 
 def test_the_queue_stays_whole_whatever_is_filtered_while_the_machine_is_busy(browser: Browser, tmp_path: Path) -> None:
