@@ -6,10 +6,16 @@ import json
 import threading
 
 import pytest
+import streamlit as st
+from streamlit.runtime.scriptrunner import RerunData, RerunException
+from streamlit.runtime.state import SafeSessionState, SessionState, session_state_proxy
 from streamlit.testing.v1 import AppTest
 
 from actions import audit
 from app.connect import note_sandbox
+from app.desk.context import Visit
+from app.desk.screens import health_letters
+from app.desk.screens.health_jobs import Begun
 from app.services import acting, jobs
 from app.services.acting import local_person
 from app.services.conflicts import disagreements
@@ -20,6 +26,7 @@ from app.services.workspace import facts
 from data.clock import to_micros
 from data.errors import RecordInvalid, RequestError
 from data.log.append import Received, append, prepare, source_id
+from data.log.dead_letters import Wanted
 from data.publish import publish
 from data.store import Store
 from tests.app.factories import NOW, html_of, open_page
@@ -103,6 +110,32 @@ def test_all_of_a_class_are_replayed_with_one_press_and_told_in_one_sentence(sho
     page = ended(shop, press(open_page("health"), "all-"))
     assert "3 replayed: 2 accepted, 1 still bad: Expected `str`, got `int`" in said(page)
     assert {"PAY801", "PAY802"} <= payments(shop)
+
+
+def test_what_a_press_began_is_known_to_the_page_though_a_second_click_is_due(
+    shop: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad_payments(shop, {**A_PAYMENT, "amount": "1.00"})
+    held = Begun()
+    with monkeypatch.context() as patched:
+        patched.setattr(session_state_proxy, "get_session_state", lambda: SafeSessionState(SessionState(), due))
+        health_letters._replay_all(visit_to(shop), Wanted(), 1, held, 0)
+        health_letters._replay_all(visit_to(shop), Wanted(), 1, held, 0)
+        with pytest.raises(RerunException):  # so a run ends that asks its session while another one is due
+            st.session_state.get("anything")
+    assert held.last is not None
+    assert held.last.wait(60)
+    assert held.last.said == (True, "1 replayed: 1 accepted")
+    assert [e["what"] for e in audit.entries(acting.desk_of(shop))] == ["dead_letters_replayed"]
+
+
+def due() -> None:
+    """Be asked whether another run is due: it is."""
+    raise RerunException(RerunData())
+
+
+def visit_to(store: Store) -> Visit:
+    return Visit(store=store, now=NOW, figures_at=NOW, publication=1)
 
 
 def test_work_goes_on_while_nobody_looks_and_nobody_begins_it_twice(shop: Store) -> None:

@@ -9,7 +9,7 @@ from app.desk.components.filters import choose
 from app.desk.components.tables import Column, table
 from app.desk.components.text import esc, heading, note, plain, put
 from app.desk.context import Visit
-from app.desk.screens.health_jobs import begin, press
+from app.desk.screens.health_jobs import Begun, begun
 from app.services import words
 from app.services.acting import local_person
 from app.services.conflicts import Disagreement, decide, disagreements
@@ -46,18 +46,17 @@ def _one(visit: Visit, found: Disagreement, number: int) -> None:
     put(table(columns, rows))
     with st.container(horizontal=True, gap="small"):
         for v in found.versions:
-            button = press(f"holds-{number}-{v.digest[:12]}")
             st.button(
                 plain(f"{v.digest[:8]} holds: {v.says}"),
-                key=button,
+                key=begun().key(f"holds-{number}-{v.digest[:12]}"),
                 disabled=v.holds and found.decided_by is not None,
                 on_click=_decide,
-                args=(visit, (found.connection, found.stream, found.key), v.digest, button),
+                args=(visit, (found.connection, found.stream, found.key), v.digest, begun(), begun().presses),
             )
 
 
-def _decide(visit: Visit, movement: tuple[str, str, str], digest: str, pressed: str) -> None:
+def _decide(visit: Visit, movement: tuple[str, str, str], digest: str, held: Begun, press: int) -> None:
     def work(_progress: Progress) -> Said:
         return True, decide(visit.store, *movement, digest, by=local_person(visit.store))
 
-    begin(visit, f"deciding {movement[2]}", work, pressed)
+    held.begin(visit, f"deciding {movement[2]}", work, press)

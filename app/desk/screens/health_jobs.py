@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -13,31 +14,45 @@ from app.services import jobs
 from app.services.jobs import Job, Progress, Said
 from data.errors import RequestError
 
-SAID = "health-said"  #: the work that this browser began last
-_PRESSES = "health-presses"
+BEGUN = "health-begun"
 #: Work that ends within this is told at once; longer work shows how far it is.
 SECONDS = 2.0
 
 
-def press(name: str) -> str:
-    """Name a button for one press: the second hit of a double click finds the button gone, and does nothing."""
-    return f"{name}-{st.session_state.get(_PRESSES, 0)}"
+@dataclass
+class Begun:
+    """What one browser began on the health screen, and how often it did.
+
+    It is taken from the session when a button is drawn, not when it is pressed: a run ends wherever it reads or writes
+    the session if another one is due, as for the second hit of a double click. Work would go on of which the page knows
+    nothing.
+    """
+
+    presses: int = 0
+    last: Job | None = None
+
+    def key(self, button: str) -> str:
+        """Name a button for one press: the second hit of a double click finds it gone, and does nothing."""
+        return f"{button}-{self.presses}"
+
+    def begin(self, visit: Visit, what: str, work: Callable[[Progress], Said], press: int | None = None) -> Job | None:
+        """Begin work, or say why not; None where the press was heard before."""
+        if press is not None and press != self.presses:
+            return None
+        self.presses += 1
+        try:
+            self.last = jobs.begin(visit.store, what, work)
+        except RequestError as error:
+            self.last = Job(what)
+            self.last.refuse(str(error))
+        self.last.wait(SECONDS)
+        return self.last
 
 
-def begin(visit: Visit, what: str, work: Callable[[Progress], Said], pressed: str | None) -> bool:
-    """Begin work for a press that was not heard before; true where it was begun."""
-    number = st.session_state.get(_PRESSES, 0)
-    if pressed is not None and not pressed.endswith(f"-{number}"):
-        return False
-    st.session_state[_PRESSES] = number + 1
-    try:
-        job = jobs.begin(visit.store, what, work)
-    except RequestError as error:
-        job = Job(what)
-        job.refuse(str(error))
-    st.session_state[SAID] = job
-    job.wait(SECONDS)
-    return True
+def begun() -> Begun:
+    """Give what this browser began: for the drawing of a button or of what came of it."""
+    held: Begun = st.session_state.setdefault(BEGUN, Begun())
+    return held
 
 
 def going_on(visit: Visit) -> bool:
@@ -47,7 +62,7 @@ def going_on(visit: Visit) -> bool:
 
 def show_said(visit: Visit) -> None:
     """Say how far the work is, or what came of the work that this browser began."""
-    job: Job | None = st.session_state.get(SAID)
+    job = begun().last
     now = jobs.running(visit.store)
     # A part of the page is known by its place: the words before it may come and go.
     answer, work = st.container(), st.container()

@@ -14,7 +14,7 @@ from app.desk.components.clicks import fresh, heard
 from app.desk.components.tables import ROW, content_key, grid_height
 from app.desk.components.text import esc, heading, note, put
 from app.desk.context import Visit
-from app.desk.screens.health_jobs import SAID, begin, going_on, press, show_said
+from app.desk.screens.health_jobs import Begun, begun, going_on, show_said
 from app.desk.shell import go
 from app.services import words
 from app.services.acting import local_person
@@ -31,7 +31,7 @@ LONGEST = 20_000  #: characters that can be edited here; the command line takes 
 def show(visit: Visit) -> None:
     """Draw the card; nothing where there is nothing to see and nothing to say."""
     found = classes(visit.store)
-    if not found and SAID not in st.session_state and not going_on(visit):
+    if not found and begun().last is None and not going_on(visit):
         return
     with st.container(key="card-letters", gap="small"):
         total = sum(group.letters for group in found)
@@ -87,9 +87,9 @@ def _rows(visit: Visit, chosen: Class, rows: Sequence[Stored]) -> None:
         put(heading(f"{chosen.connection} {chosen.stream}", f"{chosen.error_class}{shown}; click one to open it"))
         st.button(
             f"Replay all {chosen.letters:,}",
-            key=press("all"),
+            key=begun().key("all"),
             on_click=_replay_all,
-            args=(visit, _wanted(chosen), chosen.letters, press("all")),
+            args=(visit, _wanted(chosen), chosen.letters, begun(), begun().presses),
             help="Reads all of this class again, each once: for when the source, the mapping or the program is mended",
         )
     frame = pl.DataFrame(
@@ -154,8 +154,14 @@ def _editor(visit: Visit, opened: Letter) -> None:
             height=260,
         )
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.button("Replay it", key=press("one"), type="primary", on_click=_replay, args=(visit, record, press("one")),
-                  help="Reads the record again, with what was corrected above")  # fmt: skip
+        st.button(
+            "Replay it",
+            key=begun().key("one"),
+            type="primary",
+            on_click=_replay,
+            args=(visit, record, begun(), begun().presses),
+            help="Reads the record again, with what was corrected above",
+        )
 
 
 def _readable(text: str) -> str:
@@ -169,10 +175,10 @@ def _readable(text: str) -> str:
 def _aside(visit: Visit, stored: Stored) -> None:
     with st.expander("Set it aside instead"), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input("Why nobody needs to look again", key=f"why-{stored.id}")
-        st.button("Set aside", key=f"aside-{stored.id}", on_click=_set_aside, args=(visit, stored.id))
+        st.button("Set aside", key=f"aside-{stored.id}", on_click=_set_aside, args=(visit, stored.id, begun()))
 
 
-def _replay(visit: Visit, record: int, pressed: str) -> None:
+def _replay(visit: Visit, record: int, held: Begun, press: int) -> None:
     """Replay one record as the editor has it; what was not changed is replayed as it came."""
     opened = letter(visit.store, record)
     text = st.session_state.get(f"text-{record}")
@@ -183,23 +189,24 @@ def _replay(visit: Visit, record: int, pressed: str) -> None:
         report = replay(visit.store, [record], by=local_person(visit.store), edited=edited, progress=progress)
         return report.good, report.words
 
-    if begin(visit, f"the replay of record {record}", work, pressed) and (st.session_state[SAID].said or (False,))[0]:
+    job = held.begin(visit, f"the replay of record {record}", work, press)
+    if job is not None and job.said is not None and job.said[0]:
         st.query_params.pop("letter", None)  # the next one is opened
 
 
-def _replay_all(visit: Visit, wanted: Wanted, number: int, pressed: str) -> None:
+def _replay_all(visit: Visit, wanted: Wanted, number: int, held: Begun, press: int) -> None:
     def work(progress: Progress) -> Said:
         report = replay_all(visit.store, wanted, by=local_person(visit.store), progress=progress)
         return report.good, report.words
 
-    begin(visit, f"the replay of {words.plural(number, 'record')}", work, pressed)
+    held.begin(visit, f"the replay of {words.plural(number, 'record')}", work, press)
 
 
-def _set_aside(visit: Visit, record: int) -> None:
+def _set_aside(visit: Visit, record: int, held: Begun) -> None:
     why = str(st.session_state.get(f"why-{record}") or "")
 
     def work(_progress: Progress) -> Said:
         set_aside(visit.store, record, why, by=local_person(visit.store))
         return True, f"record {record} is set aside; it still counts as received"
 
-    begin(visit, f"setting record {record} aside", work, None)
+    held.begin(visit, f"setting record {record} aside", work)
