@@ -99,9 +99,9 @@ def application() -> ASGIApp:
     import streamlit as st  # slow to import, and refusals come before it
     from starlette.middleware import Middleware
 
-    from app.desk.delivery import keep_unsent
+    from app.desk.delivery import keep_whole
 
-    keep_unsent()
+    keep_whole()
     return st.App(ENTRY, middleware=[Middleware(Guard)])
 
 

@@ -94,6 +94,26 @@ def test_a_question_that_is_opened_while_another_press_waits_stays_open(
         watched.close()
 
 
+def test_a_reason_given_with_a_double_click_is_told_as_what_it_did(
+    browser: Browser, troubled: Store, tmp_path: Path
+) -> None:
+    with served(tmp_path) as url:
+        watched = Watched(browser, url)
+        page = watched.open("/queue")
+        page.get_by_role("button", name="Not a problem").click(timeout=PATIENCE)
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Reason").fill("counted by hand")
+        dialog.get_by_label("Reason").press("Tab")
+        page.wait_for_timeout(1_000)
+        dialog.get_by_role("button", name="Not a problem").evaluate(_TWICE)
+        expect(dialog).to_have_count(0, timeout=PATIENCE)
+        page.wait_for_timeout(2_000)
+        expect(page.get_by_text(re.compile(r"case \d+ is dismissed"))).to_be_visible()
+        assert len(cases.queue(acting.desk_of(troubled), Filters(status="dismissed"))) == 1
+        watched.close()
+
+
+_TWICE = "found => { found.click(); setTimeout(() => found.click(), 60) }"
 _ASSIGN_AND_SNOOZE = """() => {
     const button = name => [...document.querySelectorAll('button')].find(b => b.innerText.includes(name))
     button('Assign to me').click()

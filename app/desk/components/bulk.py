@@ -110,6 +110,8 @@ def _is_open(visit: Visit, kind: str) -> bool:
 
 
 def _start(visit: Visit, action_ids: Sequence[int]) -> None:
+    if BASKET not in st.session_state:
+        return  # the second hit of a double click: they are on their way
     try:
         run, left_out = bulk.start(visit.store, action_ids)
     except FillwellError as error:

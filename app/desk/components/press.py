@@ -55,7 +55,6 @@ class Drawn:
 
         What has settled is not asked for again; a press that is about something else comes after it.
         """
-        # The session is not read here: where another run is due, that ends this one, and the press were lost with it.
         asked = Press(self, button, act, monotonic(), about, opens)
         if not any(other.is_same_as(asked) and not other.settles for other in self.waiting):
             self.waiting[:] = [*(other for other in self.waiting if not other.is_same_as(asked)), asked]

@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.connect import connections_of
 from app.desk.components.badges import badge
+from app.desk.components.once import Presses
 from app.desk.components.tables import Column, table
 from app.desk.components.text import esc, heading, note, put
 from app.desk.context import Visit
@@ -24,7 +25,7 @@ from ingest.canary import Flight, kinds
 from ingest.connections import Connection
 
 TESTED, SAID, FLOWN = "connect-tested", "connect-said", "connect-flown"
-KEY = "connect-key"
+PRESSES = "connect-presses"
 NONE = "its own"  #: of orders, stock and items: no other connection's
 
 
@@ -35,17 +36,18 @@ def show(visit: Visit) -> None:
             put('<div class="fw-card fw-empty"><b>The demo shop has its own four systems</b>'
                 "Yours are connected in a workspace of your own: fillwell start --workspace mine</div>")  # fmt: skip
             return
+        key = f"connect-key-{len(connections_of(visit.store))}"  # once it is kept, nothing typed stays behind
         left, right = st.columns([9, 11], gap="small")
         with left:
             with st.container(key="card-connect", gap="small"):
-                _form(visit)
+                _form(visit, key)
             with st.container(key="card-connected", gap="xsmall"):
                 _connected(visit)
         with right, st.container(key="card-tested", gap="small"):
-            _tested(visit)
+            _tested(visit, key)
 
 
-def _form(visit: Visit) -> None:
+def _form(visit: Visit, key: str) -> None:
     put(heading("A system", "its key goes to the keyring, or to a file that only you can read"))
     system = st.selectbox("System", list(ASKS), format_func=lambda name: ASKS[name].label, key="connect-system")
     asks = ASKS[system]
@@ -58,11 +60,11 @@ def _form(visit: Visit) -> None:
         st.text_input("Address", key=f"connect-url-{system}", placeholder=asks.address)
         if asks.user:
             st.text_input(asks.user, key="connect-user", max_chars=200)
-        st.text_input(asks.key, key=KEY, type="password", autocomplete="off")
+        st.text_input(asks.key, key=key, type="password", autocomplete="off")
         parts = st.columns(3, gap="small")
         for part, what, label in zip(parts, ("orders", "stock", "items"), _LINKS, strict=True):
             part.selectbox(label, others, key=f"connect-{what}", accept_new_options=True)
-        st.form_submit_button("Test", type="primary", on_click=_test, args=(visit, system))
+        st.form_submit_button("Test", type="primary", on_click=_test, args=(visit, system, key))
 
 
 #: Who else's numbers and codes it uses, in the order of `orders_from`, `stock_from` and `items_from`.
@@ -83,7 +85,7 @@ def _connected(visit: Visit) -> None:
             st.button("Test again", key=f"again-{connection.name}", on_click=_again, args=(visit, connection))
 
 
-def _tested(visit: Visit) -> None:
+def _tested(visit: Visit, key: str) -> None:
     if (said := st.session_state.get(SAID)) is not None:
         good, sentence = said
         put(f'<div role="status">{badge("Done" if good else "Not done", "good" if good else "bad")} '
@@ -99,7 +101,7 @@ def _tested(visit: Visit) -> None:
     put(note(f"Rights: {found.probe.rights}."))
     for text in found.notes:
         put(f"<div>{badge('Note', 'warn')} {esc(text)}</div>")
-    _next(visit, found)
+    _next(visit, found, key)
     put(heading("Will be read"))
     put(table(
         [Column("List"), Column("Every"), Column("Records", "number"), Column("Allowed", "html")],
@@ -117,11 +119,15 @@ def _allowed(lacks: str) -> str:
     return badge("yes", "good") if not lacks else f"{badge('no', 'bad')} {esc(lacks)}"
 
 
-def _next(visit: Visit, found: Tested) -> None:
+def _next(visit: Visit, found: Tested, key: str) -> None:
     """Offer what comes next: keep it, then the canary; and show how that went."""
     names = {c.name for c in connections_of(visit.store)}
+    presses: Presses = st.session_state.setdefault(PRESSES, Presses())
     if found.connection.name not in names:
-        st.button("Connect", key="connect-save", type="primary", on_click=_save, args=(visit, found))
+        st.button(
+            "Connect", key=presses.key("connect-save"), type="primary", on_click=_save,
+            args=(visit, found, key, presses, presses.heard),
+        )  # fmt: skip
         return
     if not kinds(found.connection.system):
         return
@@ -132,10 +138,13 @@ def _next(visit: Visit, found: Tested) -> None:
         put(table([Column("Canary"), Column("Sent"), Column("Read back"), Column("As intended", "html")], rows))
     first, second = st.columns([2, 1], vertical_alignment="bottom")
     first.text_input("Item of the first write, which is put back", key="connect-sku", placeholder="any", max_chars=200)
-    second.button("Fly the canary", key="connect-fly", on_click=_fly, args=(visit, found.connection))
+    second.button(
+        "Fly the canary", key=presses.key("connect-fly"), on_click=_fly,
+        args=(visit, found.connection, presses, presses.heard),
+    )  # fmt: skip
 
 
-def _test(visit: Visit, system: str) -> None:
+def _test(visit: Visit, system: str, key: str) -> None:
     _begin()
     state = st.session_state
     others = {what: _other(state.get(f"connect-{what}")) for what in ("orders", "stock", "items")}
@@ -148,7 +157,7 @@ def _test(visit: Visit, system: str) -> None:
 
     def test() -> tuple[bool, str]:
         connecting.require_new(visit.store, wanted.name)
-        env = connecting.with_unkept(os.environ, str(state.get(KEY, "")))
+        env = connecting.with_unkept(os.environ, str(state.get(key, "")))
         state[TESTED] = connecting.test(visit.store, wanted, env)
         return True, f"{wanted.name} answers; nothing is kept yet"
 
@@ -165,19 +174,19 @@ def _again(visit: Visit, connection: Connection) -> None:
     _say(test)
 
 
-def _save(visit: Visit, found: Tested) -> None:
+def _save(visit: Visit, found: Tested, key: str, presses: Presses, press: int) -> None:
     def save() -> tuple[bool, str]:
-        by, key = local_person(visit.store), str(st.session_state.get(KEY, ""))
-        kept = connecting.save(visit.store, read_settings(os.environ), found.connection, by, key=key)
+        by, typed = local_person(visit.store), str(st.session_state.get(key, ""))
+        kept = connecting.save(visit.store, read_settings(os.environ), found.connection, by, key=typed)
         st.session_state[TESTED] = replace(found, connection=kept)
-        st.session_state[KEY] = ""
         where = "the keyring" if kept.token.startswith("keyring:") else "a file that only you can read"
         return True, f"{kept.name} is connected and read within seconds; its key is in {where}"
 
-    _say(save)
+    if presses.hear(press):
+        _say(save)
 
 
-def _fly(visit: Visit, connection: Connection) -> None:
+def _fly(visit: Visit, connection: Connection, presses: Presses, press: int) -> None:
     def fly() -> tuple[bool, str]:
         sku = str(st.session_state.get("connect-sku", "")).strip()
         by = local_person(visit.store)
@@ -188,7 +197,8 @@ def _fly(visit: Visit, connection: Connection) -> None:
             return False, f"the canary did not come home: {flight.left}"
         return flight.good, f"{chosen.words}: " + ("written, read back, put back" if flight.good else "refused")
 
-    _say(fly)
+    if presses.hear(press):
+        _say(fly)
 
 
 def _begin() -> None:

@@ -51,7 +51,7 @@ def _one(visit: Visit, found: Disagreement, number: int) -> None:
                 key=begun().key(f"holds-{number}-{v.digest[:12]}"),
                 disabled=v.holds and found.decided_by is not None,
                 on_click=_decide,
-                args=(visit, (found.connection, found.stream, found.key), v.digest, begun(), begun().presses),
+                args=(visit, (found.connection, found.stream, found.key), v.digest, begun(), begun().heard),
             )
 
 

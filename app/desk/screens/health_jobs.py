@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app.desk.components.badges import outcome
+from app.desk.components.once import Presses
 from app.desk.components.text import heading, put
 from app.desk.context import Visit
 from app.services import jobs
@@ -20,26 +21,15 @@ SECONDS = 2.0
 
 
 @dataclass
-class Begun:
-    """What one browser began on the health screen, and how often it did.
+class Begun(Presses):
+    """What one browser began on the health screen."""
 
-    It is taken from the session when a button is drawn, not when it is pressed: a run ends wherever it reads or writes
-    the session if another one is due, as for the second hit of a double click. Work would go on of which the page knows
-    nothing.
-    """
-
-    presses: int = 0
     last: Job | None = None
 
-    def key(self, button: str) -> str:
-        """Name a button for one press: the second hit of a double click finds it gone, and does nothing."""
-        return f"{button}-{self.presses}"
-
-    def begin(self, visit: Visit, what: str, work: Callable[[Progress], Said], press: int | None = None) -> Job | None:
+    def begin(self, visit: Visit, what: str, work: Callable[[Progress], Said], press: int) -> Job | None:
         """Begin work, or say why not; None where the press was heard before."""
-        if press is not None and press != self.presses:
+        if not self.hear(press):
             return None
-        self.presses += 1
         try:
             self.last = jobs.begin(visit.store, what, work)
         except RequestError as error:

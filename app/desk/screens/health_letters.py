@@ -89,7 +89,7 @@ def _rows(visit: Visit, chosen: Class, rows: Sequence[Stored]) -> None:
             f"Replay all {chosen.letters:,}",
             key=begun().key("all"),
             on_click=_replay_all,
-            args=(visit, _wanted(chosen), chosen.letters, begun(), begun().presses),
+            args=(visit, _wanted(chosen), chosen.letters, begun(), begun().heard),
             help="Reads all of this class again, each once: for when the source, the mapping or the program is mended",
         )
     frame = pl.DataFrame(
@@ -159,7 +159,7 @@ def _editor(visit: Visit, opened: Letter) -> None:
             key=begun().key("one"),
             type="primary",
             on_click=_replay,
-            args=(visit, record, begun(), begun().presses),
+            args=(visit, record, begun(), begun().heard),
             help="Reads the record again, with what was corrected above",
         )
 
@@ -175,7 +175,10 @@ def _readable(text: str) -> str:
 def _aside(visit: Visit, stored: Stored) -> None:
     with st.expander("Set it aside instead"), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input("Why nobody needs to look again", key=f"why-{stored.id}")
-        st.button("Set aside", key=f"aside-{stored.id}", on_click=_set_aside, args=(visit, stored.id, begun()))
+        st.button(
+            "Set aside", key=begun().key(f"aside-{stored.id}"), on_click=_set_aside,
+            args=(visit, stored.id, begun(), begun().heard),
+        )  # fmt: skip
 
 
 def _replay(visit: Visit, record: int, held: Begun, press: int) -> None:
@@ -202,11 +205,11 @@ def _replay_all(visit: Visit, wanted: Wanted, number: int, held: Begun, press: i
     held.begin(visit, f"the replay of {words.plural(number, 'record')}", work, press)
 
 
-def _set_aside(visit: Visit, record: int, held: Begun) -> None:
+def _set_aside(visit: Visit, record: int, held: Begun, press: int) -> None:
     why = str(st.session_state.get(f"why-{record}") or "")
 
     def work(_progress: Progress) -> Said:
         set_aside(visit.store, record, why, by=local_person(visit.store))
         return True, f"record {record} is set aside; it still counts as received"
 
-    held.begin(visit, f"setting record {record} aside", work)
+    held.begin(visit, f"setting record {record} aside", work, press)

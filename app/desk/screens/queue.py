@@ -16,6 +16,7 @@ from app.desk.components import bulk, outcomes
 from app.desk.components.badges import badge
 from app.desk.components.cases import answer_text, facing, history, money_line, plan_card, receipt, way
 from app.desk.components.filters import choose
+from app.desk.components.once import Presses
 from app.desk.components.outcomes import Results
 from app.desk.components.press import OVERTAKEN, Drawn, Tell, carry_out
 from app.desk.components.tables import ROW, Column, content_key, grid_height, table
@@ -341,21 +342,24 @@ def _claim(visit: Visit, seen: Seen) -> Tell:
 
 
 def _asking(visit: Visit, verb: str, drawn: Drawn, seen: Seen) -> Tell:
-    return partial(_reason, visit, verb, drawn, seen)
+    return partial(_reason, visit, verb, drawn, seen, Presses())
 
 
 @st.dialog("Say why")
-def _reason(visit: Visit, verb: str, drawn: Drawn, seen: Seen) -> None:
+def _reason(visit: Visit, verb: str, drawn: Drawn, seen: Seen, presses: Presses) -> None:
     which = words.plural(len(seen), "case") if len(seen) > 1 else f"case {seen[0][0]}"
     st.text(f"{verb}: {which}. The reason tunes the detector and is read by the next person.")
     if verb == "Snooze":
         st.selectbox("For", list(SNOOZES), key="snooze-for")
     st.text_input("Reason", key="reason", max_chars=200)
-    if st.button(verb, type="primary", key="confirm-reason", on_click=_because, args=(visit, verb, drawn, seen)):
+    given = (visit, verb, drawn, seen, presses)
+    if st.button(verb, type="primary", key="confirm-reason", on_click=_because, args=given):
         st.rerun()
 
 
-def _because(visit: Visit, verb: str, drawn: Drawn, seen: Seen) -> None:
+def _because(visit: Visit, verb: str, drawn: Drawn, seen: Seen, presses: Presses) -> None:
+    if not presses.hear(0):  # a question is answered once: what the first answer renews is not taken for a choice
+        return
     if not drawn.holds:
         _refuse(OVERTAKEN)
         return
