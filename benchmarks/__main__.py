@@ -8,7 +8,10 @@ from pathlib import Path
 
 from benchmarks.harness import call_in_own_process
 
-MODULES = ("benchmarks.append_beside_dlt", "benchmarks.fold_and_publish", "benchmarks.metric_over_lines")
+MODULES = (
+    "benchmarks.append_beside_dlt", "benchmarks.fold_and_publish", "benchmarks.metric_over_lines",
+    "benchmarks.projection_of_items",
+)  # fmt: skip
 
 
 def main() -> None:

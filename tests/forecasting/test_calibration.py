@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import process_time
-
 import numpy as np
 import polars as pl
 import pytest
@@ -93,13 +91,3 @@ def test_the_back_test_stands_beside_the_baseline_and_is_calibrated() -> None:
 
 def test_a_history_of_days_cannot_be_judged() -> None:
     assert backtest(a_world(1, 5, days=60).facts(np.full(5, 5)), now=NOW) is None
-
-
-@pytest.mark.slow
-def test_seven_thousand_series_of_a_year_take_less_than_five_seconds() -> None:
-    world = a_world(2, 7_000, days=365, low=0.02, high=2.0)
-    facts = world.facts(np.full(7_000, 20))
-    project(facts, now=NOW)
-    before = process_time()
-    assert project(facts, now=NOW).height == 7_000
-    assert process_time() - before < 5.0
