@@ -12,7 +12,10 @@ from tests.app.browser import PATIENCE
 #: Streamlit's top navigation draws links directly inside lists: its own markup, which no setting changes.
 FRAMEWORK = {"list", "listitem"}
 #: What is drawn anew is faded meanwhile, for as long as a busy machine needs: that is no fault of its colours.
-UNFADED = '[data-stale="true"] { opacity: 1 !important } * { transition: none !important }'
+UNFADED = """
+[data-stale="true"], [data-testid="stExpander"] summary { opacity: 1 !important }
+* { transition: none !important }
+"""
 NAVIGATION = ("stTopNav", "stToolbar", "stHeader", "stSidebarNav")
 
 
